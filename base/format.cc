@@ -1,8 +1,8 @@
 #include "base/format.h"
 
-#include <array>
-
 #include <fmt/format.h>
+
+#include <array>
 
 namespace gannet::base {
 

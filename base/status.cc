@@ -1,9 +1,9 @@
 #include "base/status.h"
 
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <system_error>
-
-#include <fmt/format.h>
 
 namespace gannet::base {
 

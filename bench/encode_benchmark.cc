@@ -6,6 +6,8 @@
 // threads at once as the encoder uses. Attention, normalisation, activation, tokenisation and
 // pooling come on top, so the bound cannot be reached.
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -19,8 +21,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "base/thread_pool.h"
 #include "encoder/checkpoint/config_file.h"

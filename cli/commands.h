@@ -1,10 +1,13 @@
 #ifndef GANNET_CLI_COMMANDS_H_
 #define GANNET_CLI_COMMANDS_H_
 
-#include <CLI/CLI.hpp>
 #include <functional>
 
 #include "absl/status/status.h"
+
+namespace CLI {
+class App;
+}
 
 namespace gannet::cli {
 

@@ -1,9 +1,9 @@
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <map>
 #include <string>
-
-#include <fmt/format.h>
 
 #include "base/log.h"
 #include "base/status.h"

@@ -1,10 +1,10 @@
 #include "cli/search_answer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string_view>
-
-#include <fmt/format.h>
 
 namespace gannet::cli {
 namespace {

@@ -1,15 +1,15 @@
+#include <fmt/format.h>
 #include <gannet/v1/gannet.pb.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include <fmt/format.h>
 
 #include "base/status.h"
 #include "base/thread_pool.h"

@@ -1,12 +1,12 @@
 #include "eval/metrics.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
 #include <string_view>
 #include <unordered_map>
-
-#include <fmt/format.h>
 
 namespace gannet::eval {
 namespace {

@@ -1,10 +1,10 @@
 #include "eval/qrels.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <optional>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/file.h"
 #include "base/log.h"

@@ -1,10 +1,10 @@
 #include "eval/report.h"
 
-#include <iterator>
-#include <string_view>
-
 #include <fmt/format.h>
+
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "base/format.h"
 

@@ -1,12 +1,12 @@
 #include "indexer/collection.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/status.h"
 #include "encoder/embed/pooling.h"

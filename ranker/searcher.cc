@@ -1,9 +1,9 @@
 #include "ranker/searcher.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/status.h"
 #include "ranker/retrieve/dense.h"

@@ -1,6 +1,7 @@
 #include "cli/hub/http_client.h"
 
 #include <curl/curl.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -8,8 +9,6 @@
 #include <charconv>
 #include <optional>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/status.h"
 

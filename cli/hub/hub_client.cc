@@ -1,12 +1,12 @@
 #include "cli/hub/hub_client.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <iterator>
-#include <utility>
-
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/status.h"
 #include "cli/hub/model_cache.h"

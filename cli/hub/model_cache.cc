@@ -1,12 +1,11 @@
 #include "cli/hub/model_cache.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <system_error>
 #include <tuple>
-
-#include <fmt/format.h>
 
 #include "base/file.h"
 #include "base/status.h"

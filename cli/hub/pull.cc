@@ -1,11 +1,11 @@
 #include "cli/hub/pull.h"
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "base/file.h"
 #include "base/format.h"

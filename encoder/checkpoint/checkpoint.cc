@@ -1,10 +1,10 @@
 #include "encoder/checkpoint/checkpoint.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <set>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/status.h"
 #include "encoder/checkpoint/config_file.h"

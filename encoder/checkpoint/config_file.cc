@@ -1,10 +1,10 @@
 #include "encoder/checkpoint/config_file.h"
 
-#include <limits>
-#include <utility>
-
 #include <fmt/format.h>
+
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/file.h"
 #include "base/status.h"

@@ -1,11 +1,11 @@
 #include "encoder/checkpoint/model_folder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <set>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/checksum.h"
 #include "base/file.h"

@@ -1,12 +1,12 @@
 #include "encoder/checkpoint/tensor.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <array>
 #include <bit>
 #include <cassert>
 #include <cstring>
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace gannet::encoder {
 namespace {

@@ -1,13 +1,12 @@
 #include "encoder/embed/embedder.h"
 
+#include <fmt/format.h>
 #include <unicode/locid.h>
 #include <unicode/unistr.h>
 
 #include <algorithm>
 #include <numeric>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/checksum.h"
 #include "base/object_pool.h"

@@ -1,11 +1,11 @@
 #include "encoder/embed/static_embedder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/object_pool.h"
 #include "base/status.h"

@@ -1,11 +1,11 @@
 #include "encoder/embed/truncation.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "base/checksum.h"
 #include "base/status.h"

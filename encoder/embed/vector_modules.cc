@@ -1,13 +1,13 @@
 #include "encoder/embed/vector_modules.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/status.h"
 #include "encoder/checkpoint/checkpoint.h"

@@ -1,10 +1,10 @@
 #include "encoder/layers/activation.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <string>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/status.h"
 

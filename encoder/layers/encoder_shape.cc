@@ -1,8 +1,8 @@
 #include "encoder/layers/encoder_shape.h"
 
-#include <string>
-
 #include <fmt/format.h>
+
+#include <string>
 
 #include "base/status.h"
 #include "encoder/kernels/attention.h"

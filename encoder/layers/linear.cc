@@ -1,8 +1,8 @@
 #include "encoder/layers/linear.h"
 
-#include <string>
-
 #include <fmt/format.h>
+
+#include <string>
 
 #include "base/status.h"
 

@@ -1,8 +1,8 @@
 #include "encoder/layers/post_norm_layer.h"
 
-#include <utility>
-
 #include <fmt/format.h>
+
+#include <utility>
 
 #include "base/status.h"
 #include "encoder/layers/shared_linear.h"

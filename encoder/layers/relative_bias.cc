@@ -1,11 +1,11 @@
 #include "encoder/layers/relative_bias.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <string>
-
-#include <fmt/format.h>
 
 #include "base/status.h"
 

@@ -1,11 +1,11 @@
 #include "encoder/layers/rotary.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/status.h"
 #include "encoder/kernels/row_ops.h"

@@ -1,8 +1,8 @@
 #include "encoder/layers/token_embedding.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "base/status.h"
 #include "encoder/layers/row_tiles.h"

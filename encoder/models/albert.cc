@@ -1,11 +1,11 @@
 #include "encoder/models/albert.h"
 
+#include <fmt/format.h>
+
 #include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "base/status.h"
 #include "encoder/checkpoint/checkpoint.h"

@@ -1,5 +1,7 @@
 #include "encoder/models/deberta_v2.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -8,8 +10,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "base/status.h"
 #include "encoder/checkpoint/checkpoint.h"

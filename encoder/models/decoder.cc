@@ -1,10 +1,10 @@
 #include "encoder/models/decoder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/object_pool.h"
 #include "base/status.h"

@@ -1,12 +1,12 @@
 #include "encoder/models/decoder_config.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <cmath>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/status.h"
 #include "encoder/kernels/attention.h"

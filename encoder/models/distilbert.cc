@@ -1,10 +1,10 @@
 #include "encoder/models/distilbert.h"
 
+#include <fmt/format.h>
+
 #include <cstddef>
 #include <string>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/status.h"
 #include "encoder/checkpoint/checkpoint.h"

@@ -1,11 +1,11 @@
 #include "encoder/models/gpt_neox.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/object_pool.h"
 #include "base/status.h"

@@ -1,5 +1,7 @@
 #include "encoder/models/modernbert.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -7,8 +9,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "base/object_pool.h"
 #include "base/status.h"

@@ -1,11 +1,11 @@
 #include "encoder/models/mpnet.h"
 
+#include <fmt/format.h>
+
 #include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/status.h"
 #include "encoder/checkpoint/checkpoint.h"

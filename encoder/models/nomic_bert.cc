@@ -1,12 +1,12 @@
 #include "encoder/models/nomic_bert.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "base/object_pool.h"
 #include "base/status.h"

@@ -1,12 +1,12 @@
 #include "encoder/models/t5_encoder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "base/object_pool.h"
 #include "base/status.h"

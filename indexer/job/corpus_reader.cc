@@ -1,10 +1,10 @@
 #include "indexer/job/corpus_reader.h"
 
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/status.h"
 #include "base/utf8.h"

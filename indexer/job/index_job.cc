@@ -1,12 +1,12 @@
 #include "indexer/job/index_job.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <optional>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/progress.h"
 #include "base/status.h"

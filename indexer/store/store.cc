@@ -1,5 +1,6 @@
 #include "indexer/store/store.h"
 
+#include <fmt/format.h>
 #include <rocksdb/db.h>
 
 #include <array>
@@ -7,8 +8,6 @@
 #include <cstring>
 #include <unordered_map>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/file.h"
 #include "base/status.h"

@@ -1,14 +1,13 @@
 #include "indexer/vector/flat_index.h"
 
 #include <faiss/IndexFlat.h>
+#include <fmt/format.h>
 #include <omp.h>
 
 #include <algorithm>
 #include <cassert>
 #include <exception>
 #include <unordered_map>
-
-#include <fmt/format.h>
 
 namespace gannet::indexer {
 

@@ -1,13 +1,13 @@
 #include "tests/testing/tensor_writer.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <cstdint>
 #include <functional>
 #include <numeric>
 #include <random>
 #include <utility>
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace gannet::testing {
 

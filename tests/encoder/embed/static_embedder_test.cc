@@ -1,13 +1,12 @@
 #include "encoder/embed/static_embedder.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
-
-#include <fmt/format.h>
 
 #include "base/status.h"
 #include "encoder/tokenizer/tokenizer.h"

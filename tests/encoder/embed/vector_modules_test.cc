@@ -1,12 +1,11 @@
 #include "encoder/embed/vector_modules.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstring>
 #include <functional>
-
-#include <fmt/format.h>
 
 #include "base/status.h"
 #include "encoder/embed/embedder.h"

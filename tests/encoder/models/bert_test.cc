@@ -1,5 +1,3 @@
-#include "encoder/models/model.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,6 +8,7 @@
 
 #include "encoder/checkpoint/checkpoint.h"
 #include "encoder/embed/pooling.h"
+#include "encoder/models/model.h"
 #include "tests/testing/shared_data.h"
 
 namespace gannet::encoder {
