@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <type_traits>
+
+#include "encoder/kernels/bf16_pairs_internal.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "encoder/kernels/attention.cc"
@@ -21,7 +22,7 @@ constexpr size_t RoundUp(size_t value, size_t multiple) {
 }
 
 // Query rows that share the loads of keys and values.
-constexpr size_t kRowTile = 4;
+constexpr size_t kRowTile = Bf16Pairs::kMostRows;
 
 // Keys from `begin` up to `end`, none when begin >= end.
 struct KeyRange {
@@ -45,13 +46,19 @@ inline KeyRange VisibleKeys(const AttentionOptions& options, size_t position, si
   return range;
 }
 
-// What one tile of query rows carries from key block to key block.
+// What one tile of query rows carries from key block to key block. Matrices are as wide as the
+// head.
 struct RowTile {
+  size_t rows;      // Queries; products run on whole tiles, the rows beyond are not used.
   size_t position;  // Of the first row.
   KeyRange visible[kRowTile];
-  alignas(64) float queries[kRowTile][kMaxHeadDim];  // Already scaled.
+  bool started;                                       // Whether a block was added.
+  alignas(64) float queries[kRowTile * kMaxHeadDim];  // Already scaled.
   alignas(64) float scores[kRowTile][PackedHead::kBlockKeys];
-  alignas(64) float sums[kRowTile][kMaxHeadDim];  // Σ exp(score − max) v
+  alignas(64) float sums[kRowTile * kMaxHeadDim];   // Σ exp(score − max) v
+  alignas(64) float added[kRowTile * kMaxHeadDim];  // The sums of one block.
+  alignas(64) uint32_t query_pairs[kRowTile * kMaxHeadDim / 2];
+  alignas(64) uint32_t score_pairs[kRowTile][PackedHead::kBlockKeys / 2];
   float max[kRowTile];
   float weight[kRowTile];  // Σ exp(score − max)
 };
@@ -68,7 +75,8 @@ using D = hn::CappedTag<float, PackedHead::kPadding>;
 using V = hn::Vec<D>;
 
 // accumulator[r][c] += a[r][k] b[k][c] over k < depth, for kRows rows and kVectors vectors of
-// columns: b is read once for all rows. `a` has a row stride, `b` a stride per k.
+// columns: b is read once for all rows. `a` has a row stride, `b` a stride per k. The loops over
+// constants are unrolled at every level of optimisation: the sums must stay in registers.
 template <size_t kRows, size_t kVectors>
 HWY_INLINE void MultiplyTile(const float* HWY_RESTRICT a, size_t a_stride,
                              const float* HWY_RESTRICT b, size_t b_stride, size_t depth,
@@ -76,18 +84,25 @@ HWY_INLINE void MultiplyTile(const float* HWY_RESTRICT a, size_t a_stride,
   const D d;
   const size_t lanes = hn::Lanes(d);
   V sum[kRows][kVectors];
+#pragma GCC unroll 16
   for (size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
     for (size_t c = 0; c < kVectors; ++c) sum[r][c] = hn::Zero(d);
   }
   for (size_t k = 0; k < depth; ++k) {
     V row[kVectors];
+#pragma GCC unroll 16
     for (size_t c = 0; c < kVectors; ++c) row[c] = hn::LoadU(d, b + k * b_stride + c * lanes);
+#pragma GCC unroll 16
     for (size_t r = 0; r < kRows; ++r) {
       const V factor = hn::Set(d, a[r * a_stride + k]);
+#pragma GCC unroll 16
       for (size_t c = 0; c < kVectors; ++c) sum[r][c] = hn::MulAdd(factor, row[c], sum[r][c]);
     }
   }
+#pragma GCC unroll 16
   for (size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
     for (size_t c = 0; c < kVectors; ++c)
       hn::StoreU(sum[r][c], d, out + r * out_stride + c * lanes);
   }
@@ -98,8 +113,15 @@ template <size_t kRows>
 HWY_INLINE void Multiply(const float* a, size_t a_stride, const float* b, size_t b_stride,
                          size_t depth, size_t columns, float* out, size_t out_stride) {
   const size_t lanes = hn::Lanes(D());
-  // 4 x 4 sums fill half of 32 registers; targets with 16 registers take 4 x 2.
-  constexpr size_t kVectors = HWY_TARGET <= HWY_AVX3 ? 4 : 2;
+  // 16 sums fill half of 32 registers; targets with 16 registers take 8 at once.
+  constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3;
+  if constexpr (!kManyRegisters && kRows > 4) {
+    Multiply<4>(a, a_stride, b, b_stride, depth, columns, out, out_stride);
+    Multiply<kRows - 4>(a + 4 * a_stride, a_stride, b, b_stride, depth, columns,
+                        out + 4 * out_stride, out_stride);
+    return;
+  }
+  constexpr size_t kVectors = (kManyRegisters ? 16 : 8) / kRows;
   size_t c = 0;
   for (; c + kVectors * lanes <= columns; c += kVectors * lanes) {
     MultiplyTile<kRows, kVectors>(a, a_stride, b + c, b_stride, depth, out + c, out_stride);
@@ -120,11 +142,37 @@ HWY_INLINE void CapRow(float* HWY_RESTRICT scores, size_t padded, float cap) {
   }
 }
 
+// exp(x) for x <= 0, within 2 units in the last place; exactly 0 below −87. NaN stays NaN.
+HWY_INLINE V ExpOfNegative(V x) {
+  const D d;
+  const hn::RebindToSigned<D> di;
+  // x = n ln 2 + r: adding and taking off 1.5 · 2²³ rounds to the nearest integer.
+  const V magic = hn::Set(d, 12582912.0F);
+  const V low = hn::Set(d, -87.0F);
+  const V shifted = hn::MulAdd(hn::Max(x, low), hn::Set(d, 1.44269504088896341F), magic);
+  const V n = hn::Sub(shifted, magic);
+  // ln 2 in two parts, the first with few enough bits that n times it is exact.
+  V r = hn::NegMulAdd(n, hn::Set(d, 0.693359375F), x);
+  r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4F), r);
+  // exp(r) by its Taylor series: |r| <= 0.347, the first term left out is 1.2e-7 exp(r) at most.
+  V e = hn::Set(d, 1.0F / 720);
+  e = hn::MulAdd(e, r, hn::Set(d, 1.0F / 120));
+  e = hn::MulAdd(e, r, hn::Set(d, 1.0F / 24));
+  e = hn::MulAdd(e, r, hn::Set(d, 1.0F / 6));
+  e = hn::MulAdd(e, r, hn::Set(d, 0.5F));
+  e = hn::MulAdd(e, r, hn::Set(d, 1.0F));
+  e = hn::MulAdd(e, r, hn::Set(d, 1.0F));
+  // The lowest bits of the shifted value hold n.
+  const auto exponent = hn::Add(hn::BitCast(di, shifted), hn::Set(di, 127));
+  const V power = hn::BitCast(d, hn::ShiftLeft<23>(exponent));
+  return hn::IfThenZeroElse(hn::Lt(x, low), hn::Mul(e, power));
+}
+
 // Turns a row of scores, padded with -∞ to whole vectors, into exp(score − running max), updates
 // the running maximum and weight, and returns the factor that brings what was summed before to the
 // new maximum.
-HWY_INLINE float ExponentiateRow(float* HWY_RESTRICT scores, size_t padded, float& max,
-                                 float& weight) {
+HWY_INLINE float ExponentiateRow(float* HWY_RESTRICT scores, size_t padded, bool started,
+                                 float& max, float& weight) {
   const D d;
   const size_t lanes = hn::Lanes(d);
   V highest = hn::LoadU(d, scores);
@@ -135,14 +183,50 @@ HWY_INLINE float ExponentiateRow(float* HWY_RESTRICT scores, size_t padded, floa
   const V shift = hn::Set(d, new_max);
   V sum = hn::Zero(d);
   for (size_t i = 0; i < padded; i += lanes) {
-    const V e = hn::Exp(d, hn::Sub(hn::LoadU(d, scores + i), shift));
+    const V e = ExpOfNegative(hn::Sub(hn::LoadU(d, scores + i), shift));
     sum = hn::Add(sum, e);
     hn::StoreU(e, d, scores + i);
   }
-  const float factor = hn::GetLane(hn::Exp(d, hn::Sub(hn::Set(d, max), shift)));
+  const float factor = started ? hn::GetLane(ExpOfNegative(hn::Sub(hn::Set(d, max), shift))) : 0.0F;
   max = new_max;
   weight = weight * factor + hn::GetLane(hn::SumOfLanes(d, sum));
   return factor;
+}
+
+// Scores of a tile's rows for `columns` keys from `begin` on.
+template <size_t kRows>
+HWY_INLINE void ScoreKeys(const PackedHead& head, size_t block, size_t begin, size_t columns,
+                          RowTile& tile) {
+  const size_t first = block * PackedHead::kBlockKeys;
+  const size_t block_keys = std::min(PackedHead::kBlockKeys, head.length() - first);
+  const size_t stride = RoundUp(block_keys, PackedHead::kPadding);
+  if (head.pairs() != nullptr) {
+    const size_t depth = head.padded_dim() / 2;
+    head.pairs()->multiply(tile.query_pairs, depth, kRows,
+                           head.KeyPairBlock(block) + (begin - first), stride, depth, columns,
+                           tile.scores[0], PackedHead::kBlockKeys);
+  } else {
+    Multiply<kRows>(tile.queries, head.padded_dim(), head.KeyBlock(block) + (begin - first), stride,
+                    head.head_dim(), columns, tile.scores[0], PackedHead::kBlockKeys);
+  }
+}
+
+// out = Σ of the values of `keys` keys from `begin` on, weighted by the tile's scores.
+template <size_t kRows>
+HWY_INLINE void SumValues(const PackedHead& head, size_t begin, size_t keys, RowTile& tile,
+                          float* out) {
+  const size_t width = head.padded_dim();
+  if (head.pairs() != nullptr) {
+    const size_t padded = RoundUp(keys, 2);
+    for (size_t r = 0; r < tile.rows; ++r) {
+      head.pairs()->round(tile.scores[r], padded, tile.score_pairs[r]);
+    }
+    head.pairs()->multiply(tile.score_pairs[0], PackedHead::kBlockKeys / 2, kRows,
+                           head.ValuePairRow(begin), width, padded / 2, width, out, width);
+  } else {
+    Multiply<kRows>(tile.scores[0], PackedHead::kBlockKeys, head.ValueRow(begin), width, keys,
+                    width, out, width);
+  }
 }
 
 // Adds the keys of one block to the running sums of a tile. Only `span` is computed, which begins
@@ -153,15 +237,11 @@ void AttendBlock(const PackedHead& head, const AttentionOptions& options, size_t
                  KeyRange span, RowTile& tile) {
   const D d;
   const size_t lanes = hn::Lanes(d);
-  const size_t first = block * PackedHead::kBlockKeys;
-  const size_t block_keys = std::min(PackedHead::kBlockKeys, head.length() - first);
   const size_t keys = span.end - span.begin;
   const size_t padded_keys = RoundUp(keys, PackedHead::kPadding);
-  Multiply<kRows>(tile.queries[0], kMaxHeadDim, head.KeyBlock(block) + (span.begin - first),
-                  RoundUp(block_keys, PackedHead::kPadding), head.head_dim(), padded_keys,
-                  tile.scores[0], PackedHead::kBlockKeys);
+  ScoreKeys<kRows>(head, block, span.begin, padded_keys, tile);
   float factor[kRows];
-  for (size_t r = 0; r < kRows; ++r) {
+  for (size_t r = 0; r < tile.rows; ++r) {
     float* scores = tile.scores[r];
     const KeyRange seen = Intersection(tile.visible[r], span);
     if (seen.empty()) {
@@ -174,61 +254,97 @@ void AttendBlock(const PackedHead& head, const AttentionOptions& options, size_t
     constexpr float kHidden = -std::numeric_limits<float>::infinity();
     std::fill(scores, scores + (seen.begin - span.begin), kHidden);
     std::fill(scores + (seen.end - span.begin), scores + padded_keys, kHidden);
-    factor[r] = ExponentiateRow(scores, padded_keys, tile.max[r], tile.weight[r]);
+    factor[r] =
+        ExponentiateRow(scores, padded_keys, tile.weight[r] != 0, tile.max[r], tile.weight[r]);
   }
-  alignas(64) float added[kRows][kMaxHeadDim];
-  Multiply<kRows>(tile.scores[0], PackedHead::kBlockKeys, head.ValueRow(span.begin),
-                  head.padded_dim(), keys, head.padded_dim(), added[0], kMaxHeadDim);
-  for (size_t r = 0; r < kRows; ++r) {
+  if (!tile.started) {
+    SumValues<kRows>(head, span.begin, keys, tile, tile.sums);
+    tile.started = true;
+    return;
+  }
+  SumValues<kRows>(head, span.begin, keys, tile, tile.added);
+  const size_t width = head.padded_dim();
+  for (size_t r = 0; r < tile.rows; ++r) {
     const V scale = hn::Set(d, factor[r]);
-    for (size_t c = 0; c < head.padded_dim(); c += lanes) {
-      const V sum = hn::Load(d, tile.sums[r] + c);
-      hn::Store(hn::MulAdd(sum, scale, hn::Load(d, added[r] + c)), d, tile.sums[r] + c);
+    for (size_t c = r * width; c < (r + 1) * width; c += lanes) {
+      const V sum = hn::Load(d, tile.sums + c);
+      hn::Store(hn::MulAdd(sum, scale, hn::Load(d, tile.added + c)), d, tile.sums + c);
     }
   }
 }
 
+// out = x · factor. Adding 0 turns −0, which can hinge on zeros that were added to a sum, into 0.
+HWY_INLINE void ScaleRow(const float* HWY_RESTRICT x, size_t count, float factor,
+                         float* HWY_RESTRICT out) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  const V scale = hn::Set(d, factor);
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    hn::StoreU(hn::Add(hn::Mul(hn::LoadU(d, x + i), scale), hn::Zero(d)), d, out + i);
+  }
+  for (; i < count; ++i) out[i] = x[i] * factor + 0.0F;
+}
+
+// Reads `rows` queries into a tile of kRows.
 template <size_t kRows>
-void AttendTile(const PackedHead& head, HeadRows queries, const AttentionOptions& options,
-                size_t position, float* out, size_t out_stride) {
-  RowTile tile;
+HWY_INLINE void StartTile(const PackedHead& head, HeadRows queries, size_t rows,
+                          const AttentionOptions& options, size_t position, RowTile& tile) {
+  const size_t width = head.padded_dim();
+  tile.rows = rows;
   tile.position = position;
-  for (size_t r = 0; r < kRows; ++r) {
+  tile.started = false;
+  for (size_t r = 0; r < rows; ++r) {
     tile.visible[r] = VisibleKeys(options, position + r, head.length());
-    for (size_t i = 0; i < head.head_dim(); ++i) {
-      tile.queries[r][i] = queries.data[r * queries.stride + i] * options.scale;
-    }
-    std::fill_n(tile.sums[r], head.padded_dim(), 0.0F);
     tile.max[r] = std::numeric_limits<float>::lowest();
     tile.weight[r] = 0;
+    std::fill_n(tile.queries + (r + 1) * width - PackedHead::kPadding, PackedHead::kPadding, 0.0F);
+    ScaleRow(queries.data + r * queries.stride, head.head_dim(), options.scale,
+             tile.queries + r * width);
   }
+  // What is computed for the rows beyond must not be slow, as denormal numbers can be.
+  std::fill(tile.queries + rows * width, tile.queries + kRows * width, 0.0F);
+  for (size_t r = rows; r < kRows; ++r) {
+    std::fill_n(tile.scores[r], PackedHead::kBlockKeys, 0.0F);
+    std::fill_n(tile.score_pairs[r], PackedHead::kBlockKeys / 2, 0U);
+  }
+  if (head.pairs() != nullptr) head.pairs()->round(tile.queries, kRows * width, tile.query_pairs);
+}
+
+template <size_t kRows>
+void AttendTile(const PackedHead& head, HeadRows queries, size_t rows,
+                const AttentionOptions& options, size_t position, float* out, size_t out_stride) {
+  RowTile tile;
+  StartTile<kRows>(head, queries, rows, options, position, tile);
   // Both ends of what a query sees grow with its position.
-  const KeyRange seen{tile.visible[0].begin, tile.visible[kRows - 1].end};
+  const KeyRange seen{tile.visible[0].begin, tile.visible[rows - 1].end};
   constexpr size_t kBlock = PackedHead::kBlockKeys;
   for (size_t block = seen.begin / kBlock; !seen.empty() && block * kBlock < seen.end; ++block) {
     KeyRange span = Intersection(seen, {block * kBlock, (block + 1) * kBlock});
     span.begin -= span.begin % PackedHead::kPadding;
     AttendBlock<kRows>(head, options, block, span, tile);
   }
-  for (size_t r = 0; r < kRows; ++r) {
-    const float inverse = tile.visible[r].empty() ? 0.0F : 1.0F / tile.weight[r];
-    for (size_t i = 0; i < head.head_dim(); ++i) {
-      // Adding 0 turns -0, which hinges on the zeros that were added, into 0.
-      out[r * out_stride + i] = tile.sums[r][i] * inverse + 0.0F;
+  const size_t width = head.padded_dim();
+  for (size_t r = 0; r < rows; ++r) {
+    float* row = out + r * out_stride;
+    if (tile.visible[r].empty()) {
+      std::fill_n(row, head.head_dim(), 0.0F);
+      continue;
     }
+    const float inverse = 1.0F / tile.weight[r];
+    ScaleRow(tile.sums + r * width, head.head_dim(), inverse, row);
   }
 }
 
 void AttendImpl(const PackedHead& head, HeadRows queries, size_t rows,
                 const AttentionOptions& options, float* out, size_t out_stride) {
-  const auto run = [&](auto tile, size_t r) {
-    AttendTile<decltype(tile)::value>(head, {queries.data + r * queries.stride, queries.stride},
-                                      options, options.first_query + r, out + r * out_stride,
-                                      out_stride);
-  };
-  size_t r = 0;
-  for (; r + kRowTile <= rows; r += kRowTile) run(std::integral_constant<size_t, kRowTile>(), r);
-  for (; r < rows; ++r) run(std::integral_constant<size_t, 1>(), r);
+  constexpr size_t kHalf = kRowTile / 2;
+  for (size_t r = 0; r < rows; r += kRowTile) {
+    const size_t count = std::min(kRowTile, rows - r);
+    const auto attend = count > kHalf ? AttendTile<kRowTile> : AttendTile<kHalf>;
+    attend(head, {queries.data + r * queries.stride, queries.stride}, count, options,
+           options.first_query + r, out + r * out_stride, out_stride);
+  }
 }
 
 }  // namespace gannet::encoder::kernels::HWY_NAMESPACE
@@ -239,28 +355,72 @@ namespace gannet::encoder::kernels {
 
 HWY_EXPORT(AttendImpl);
 
-void PackedHead::Pack(HeadRows keys, HeadRows values, size_t length, size_t head_dim) {
+void PackedHead::Pack(HeadRows keys, HeadRows values, size_t length, size_t head_dim,
+                      Precision precision) {
   length_ = length;
   head_dim_ = head_dim;
   padded_dim_ = RoundUp(head_dim, kPadding);
-  keys_.resize(RoundUp(length, kPadding) * head_dim);
-  values_.resize(length * padded_dim_);
-  for (size_t first = 0; first < length; first += kBlockKeys) {
-    const size_t count = std::min(kBlockKeys, length - first);
+  pairs_ = precision == Precision::kFp32 ? nullptr : NativeBf16Pairs();
+  if (pairs_ == nullptr) {
+    PackFp32(keys, values);
+  } else {
+    PackPairs(keys, values);
+  }
+}
+
+void PackedHead::PackFp32(HeadRows keys, HeadRows values) {
+  keys_.resize(RoundUp(length_, kPadding) * head_dim_);
+  values_.resize(length_ * padded_dim_);
+  for (size_t first = 0; first < length_; first += kBlockKeys) {
+    const size_t count = std::min(kBlockKeys, length_ - first);
     const size_t padded = RoundUp(count, kPadding);
-    float* block = keys_.data() + first * head_dim;
-    for (size_t i = 0; i < head_dim; ++i) {
+    float* block = keys_.data() + first * head_dim_;
+    for (size_t i = 0; i < head_dim_; ++i) {
       for (size_t j = 0; j < count; ++j) {
         block[i * padded + j] = keys.data[(first + j) * keys.stride + i];
       }
       std::fill(block + i * padded + count, block + (i + 1) * padded, 0.0F);
     }
   }
-  for (size_t j = 0; j < length; ++j) {
+  for (size_t j = 0; j < length_; ++j) {
     float* row = values_.data() + j * padded_dim_;
-    std::memcpy(row, values.data + j * values.stride, head_dim * sizeof(float));
-    std::fill(row + head_dim, row + padded_dim_, 0.0F);
+    std::memcpy(row, values.data + j * values.stride, head_dim_ * sizeof(float));
+    std::fill(row + head_dim_, row + padded_dim_, 0.0F);
   }
+}
+
+void PackedHead::PackPairs(HeadRows keys, HeadRows values) {
+  const size_t depth = padded_dim_ / 2;
+  key_pairs_.resize(RoundUp(length_, kPadding) * depth);
+  value_pairs_.resize(RoundUp(length_, 2) / 2 * padded_dim_);
+  uint32_t pairs[kMaxHeadDim / 2];
+  for (size_t first = 0; first < length_; first += kBlockKeys) {
+    const size_t count = std::min(kBlockKeys, length_ - first);
+    const size_t padded = RoundUp(count, kPadding);
+    uint32_t* block = key_pairs_.data() + first * depth;
+    for (size_t j = 0; j < count; ++j) {
+      const float* key = keys.data + (first + j) * keys.stride;
+      pairs_->round(PaddedRow(key, even_), padded_dim_, pairs);
+      for (size_t i = 0; i < depth; ++i) block[i * padded + j] = pairs[i];
+    }
+    for (size_t i = 0; i < depth; ++i) {
+      std::fill(block + i * padded + count, block + (i + 1) * padded, 0U);
+    }
+  }
+  const std::vector<float> zeros(length_ % 2 == 0 ? 0 : padded_dim_);
+  for (size_t j = 0; j < length_; j += 2) {
+    const float* even = values.data + j * values.stride;
+    const float* odd = j + 1 < length_ ? PaddedRow(even + values.stride, odd_) : zeros.data();
+    pairs_->interleave(PaddedRow(even, even_), odd, padded_dim_,
+                       value_pairs_.data() + j / 2 * padded_dim_);
+  }
+}
+
+const float* PackedHead::PaddedRow(const float* row, std::vector<float>& padded) const {
+  if (head_dim_ == padded_dim_) return row;
+  padded.assign(padded_dim_, 0.0F);
+  std::copy_n(row, head_dim_, padded.data());
+  return padded.data();
 }
 
 void Attend(const PackedHead& head, HeadRows queries, size_t rows, const AttentionOptions& options,

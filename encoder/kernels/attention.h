@@ -2,10 +2,13 @@
 #define GANNET_ENCODER_KERNELS_ATTENTION_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <span>
 #include <vector>
+
+#include "encoder/kernels/precision.h"
 
 namespace gannet::encoder::kernels {
 
@@ -18,33 +21,57 @@ struct HeadRows {
   size_t stride = 0;
 };
 
+struct Bf16Pairs;
+
 // Keys and values of one head of one sequence, laid out for Attend. Reusable: packing again keeps
 // the storage.
 class PackedHead {
  public:
-  // `length` rows of `head_dim` values each.
-  void Pack(HeadRows keys, HeadRows values, size_t length, size_t head_dim);
+  // `length` rows of `head_dim` values each. Unless the precision is fp32, machines that multiply
+  // bfloat16 natively round queries, keys, values and probabilities to it; sums stay in fp32.
+  void Pack(HeadRows keys, HeadRows values, size_t length, size_t head_dim,
+            Precision precision = Precision::kFp32);
 
   size_t length() const { return length_; }
   size_t head_dim() const { return head_dim_; }
 
   // Keys are stored in blocks of this many, transposed: [block][head_dim][keys of the block].
   static constexpr size_t kBlockKeys = 256;
-  // Blocks and value rows are padded with zeros to a multiple of this.
+  // Blocks, and values per row, are padded with zeros to a multiple of this.
   static constexpr size_t kPadding = 16;
+
+  size_t padded_dim() const { return padded_dim_; }
 
   const float* KeyBlock(size_t block) const {
     return keys_.data() + block * kBlockKeys * head_dim_;
   }
   const float* ValueRow(size_t key) const { return values_.data() + key * padded_dim_; }
-  size_t padded_dim() const { return padded_dim_; }
+
+  // In bfloat16 two neighbours share 32 bits: dimensions of a key, [block][padded_dim / 2][keys of
+  // the block], and rows of values, [length / 2][padded_dim]. Null in fp32.
+  const Bf16Pairs* pairs() const { return pairs_; }
+  const uint32_t* KeyPairBlock(size_t block) const {
+    return key_pairs_.data() + block * kBlockKeys * padded_dim_ / 2;
+  }
+  const uint32_t* ValuePairRow(size_t key) const {
+    return value_pairs_.data() + key / 2 * padded_dim_;
+  }
 
  private:
+  void PackFp32(HeadRows keys, HeadRows values);
+  void PackPairs(HeadRows keys, HeadRows values);
+  // A row of padded_dim() values, by a copy in `padded` where the row is narrower.
+  const float* PaddedRow(const float* row, std::vector<float>& padded) const;
+
   size_t length_ = 0;
   size_t head_dim_ = 0;
   size_t padded_dim_ = 0;
+  const Bf16Pairs* pairs_ = nullptr;
   std::vector<float> keys_;
   std::vector<float> values_;  // [length, padded_dim]
+  std::vector<uint32_t> key_pairs_;
+  std::vector<uint32_t> value_pairs_;
+  std::vector<float> even_, odd_;  // Room for PaddedRow.
 };
 
 // How scores are made from q_i·k_j, and which keys a query sees. Positions count from the start of

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
-#include <unordered_map>
 #include <vector>
 
 #include "encoder/kernels/matrix_product_internal.h"
@@ -106,9 +105,8 @@ std::shared_ptr<const MatrixProduct::Prepared> MatrixProduct::Prepare(const Shap
   }
   const bool whole = shape.columns == outputs_;
   const auto description = Describe(shape, whole ? weight_.get_desc() : AnyWeights(shape.columns));
-  auto prepared = std::make_shared<const Prepared>(
-      Prepared{dnnl::matmul(description), description.weights_desc(),
-               description.scratchpad_desc().get_size()});
+  auto prepared = std::make_shared<Prepared>(dnnl::matmul(description), description.weights_desc(),
+                                             description.scratchpad_desc().get_size());
   const std::unique_lock lock(mutex_);
   return prepared_.try_emplace(shape, std::move(prepared)).first->second;
 }
@@ -139,30 +137,41 @@ void MatrixProduct::MultiplyBlocks(const void* x, size_t rows, size_t first, siz
   Run({rows, count * kColumnBlock}, first * kColumnBlock, x, y);
 }
 
+// Everything but where the operands lie.
+void MatrixProduct::SetUp(const Shape& shape, const Prepared& prepared, Call& call) const {
+  const memory::desc scratch_layout({Dim(prepared.scratch_bytes)}, memory::data_type::u8,
+                                    memory::format_tag::a);
+  call.stream = dnnl::stream(engine_);
+  call.arguments = {{DNNL_ARG_SRC, memory(LayoutOfX(shape.rows), engine_, nullptr)},
+                    {DNNL_ARG_DST, memory(LayoutOfY(shape), engine_, nullptr)},
+                    {DNNL_ARG_SCRATCHPAD, memory(scratch_layout, engine_, nullptr)}};
+  if (bias_) {
+    call.arguments.emplace(DNNL_ARG_BIAS, memory(LayoutOfBias(shape.columns), engine_, nullptr));
+  }
+}
+
 void MatrixProduct::Run(const Shape& shape, size_t first_column, const void* x, void* y) {
   UseOneThread();
   const std::shared_ptr<const Prepared> prepared = Prepare(shape);
+  const auto call = prepared->calls.Take();
+  if (call->arguments.empty()) SetUp(shape, *prepared, *call);
   thread_local std::vector<std::byte> scratch;
   if (scratch.size() < prepared->scratch_bytes) scratch.resize(prepared->scratch_bytes);
-  const memory::desc scratch_layout({Dim(prepared->scratch_bytes)}, memory::data_type::u8,
-                                    memory::format_tag::a);
   const size_t weight_offset =
       weight_.get_desc().get_size() / outputs_ * first_column;  // Whole blocks: see column_blocks_.
-  std::unordered_map<int, memory> arguments = {
-      {DNNL_ARG_SRC, memory(LayoutOfX(shape.rows), engine_, const_cast<void*>(x))},
-      {DNNL_ARG_WEIGHTS,
-       memory(prepared->weight, engine_,
-              static_cast<std::byte*>(weight_.get_data_handle()) + weight_offset)},
-      {DNNL_ARG_DST, memory(LayoutOfY(shape), engine_, y)},
-      {DNNL_ARG_SCRATCHPAD, memory(scratch_layout, engine_, scratch.data())}};
+  auto& arguments = call->arguments;
+  arguments[DNNL_ARG_SRC].set_data_handle(const_cast<void*>(x));
+  arguments[DNNL_ARG_DST].set_data_handle(y);
+  arguments[DNNL_ARG_SCRATCHPAD].set_data_handle(scratch.data());
+  arguments[DNNL_ARG_WEIGHTS] =
+      memory(prepared->weight, engine_,
+             static_cast<std::byte*>(weight_.get_data_handle()) + weight_offset);
   if (bias_) {
-    arguments.emplace(DNNL_ARG_BIAS,
-                      memory(LayoutOfBias(shape.columns), engine_,
-                             static_cast<float*>(bias_.get_data_handle()) + first_column));
+    arguments[DNNL_ARG_BIAS].set_data_handle(static_cast<float*>(bias_.get_data_handle()) +
+                                             first_column);
   }
-  dnnl::stream stream(engine_);
-  prepared->matmul.execute(stream, arguments);
-  stream.wait();
+  prepared->matmul.execute(call->stream, arguments);
+  call->stream.wait();
 }
 
 }  // namespace gannet::encoder::kernels

@@ -10,6 +10,9 @@
 #include <span>
 #include <string_view>
 #include <tuple>
+#include <unordered_map>
+
+#include "base/object_pool.h"
 
 namespace gannet::encoder::kernels {
 
@@ -64,11 +67,18 @@ class MatrixProduct {
     }
   };
 
+  // What one run of a product hands to oneDNN: dear enough to make that runs share it in turn.
+  struct Call {
+    dnnl::stream stream;
+    std::unordered_map<int, dnnl::memory> arguments;
+  };
+
   // A product ready to run. Made when first needed (under a millisecond), then kept.
   struct Prepared {
     dnnl::matmul matmul;
     dnnl::memory::desc weight;
     size_t scratch_bytes = 0;
+    mutable base::ObjectPool<Call> calls = {};
   };
 
   dnnl::matmul::primitive_desc Describe(const Shape& shape, const dnnl::memory::desc& weight) const;
@@ -78,6 +88,7 @@ class MatrixProduct {
   dnnl::memory::desc AnyWeights(size_t columns) const;
   bool LayoutKeepsBlocksApart() const;
   std::shared_ptr<const Prepared> Prepare(const Shape& shape);
+  void SetUp(const Shape& shape, const Prepared& prepared, Call& call) const;
   void MultiplyWhole(const void* x, size_t rows, void* y);
   void Run(const Shape& shape, size_t first_column, const void* x, void* y);
 

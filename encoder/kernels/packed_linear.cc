@@ -189,9 +189,7 @@ class Int8Kernel final : public PackedLinear::Kernel {
     const ColumnScales columns{std::span(scale_).subspan(first, width),
                                std::span(sum_).subspan(first, width),
                                std::span(bias_).subspan(first, width)};
-    for (size_t r = 0; r < rows; ++r) {
-      DequantizeRow(sums + r * width, quantized.rows[r], columns, y + r * outputs);
-    }
+    kernels::Dequantize(sums, std::span(quantized.rows).first(rows), columns, y, outputs);
   }
 
   Int8Kernel(const Weights& w, const std::vector<int8_t>& quantized, std::vector<float> scale,
@@ -230,28 +228,6 @@ std::unique_ptr<PackedLinear::Kernel> MakeKernel(const Weights& weights, Precisi
 }
 
 }  // namespace
-
-std::string_view PrecisionName(Precision precision) {
-  switch (precision) {
-    case Precision::kFp32:
-      return "fp32";
-    case Precision::kBf16:
-      return "bf16";
-    case Precision::kInt8:
-      return "int8";
-  }
-  return "";
-}
-
-bool HasBf16() {
-  switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::avx512_core_bf16:
-    case dnnl::cpu_isa::avx512_core_amx:
-      return true;
-    default:
-      return false;
-  }
-}
 
 PackedLinear::PackedLinear(std::unique_ptr<Kernel> kernel) : kernel_(std::move(kernel)) {}
 PackedLinear::PackedLinear(PackedLinear&&) noexcept = default;

@@ -5,24 +5,11 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
 
 #include "absl/status/statusor.h"
+#include "encoder/kernels/precision.h"
 
 namespace gannet::encoder::kernels {
-
-// How a linear layer multiplies. Its inputs and outputs are fp32 in each.
-enum class Precision {
-  kFp32,
-  kBf16,  // Inputs and weights rounded to bfloat16, sums in fp32.
-  kInt8,  // Weights symmetric per output, inputs asymmetric per row, sums exact in 32 bits.
-};
-
-// "fp32", "bf16", "int8"
-std::string_view PrecisionName(Precision precision);
-
-// Whether this machine multiplies bfloat16 natively.
-bool HasBf16();
 
 // y = x Wᵀ + b with the weights packed once for the machine's matrix kernels (oneDNN). Runs on the
 // calling thread only; may be called from several threads at once. A row of y depends on its row of

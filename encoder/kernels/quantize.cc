@@ -79,11 +79,11 @@ RowScale QuantizeRowImpl(const float* HWY_RESTRICT x, size_t count, int levels,
   const float inverse = static_cast<float>(top) / (high - low);
   const int32_t zero = std::clamp(NearestInt(-low * inverse), 0, top);
   const V factor = hn::Set(d, inverse);
-  const auto offset = hn::Set(di, zero), most = hn::Set(di, top), least = hn::Zero(di);
+  const auto offset = hn::Set(di, zero), most = hn::Set(di, top);
   size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
     const auto q = hn::Add(hn::NearestInt(hn::Mul(hn::LoadU(d, x + i), factor)), offset);
-    hn::StoreU(hn::DemoteTo(d8, hn::Max(least, hn::Min(q, most))), d8, out + i);
+    hn::StoreU(hn::DemoteTo(d8, hn::Min(q, most)), d8, out + i);  // Below 0 becomes 0.
   }
   for (; i < count; ++i) {
     out[i] = static_cast<uint8_t>(std::clamp(NearestInt(x[i] * inverse) + zero, 0, top));
@@ -91,34 +91,48 @@ RowScale QuantizeRowImpl(const float* HWY_RESTRICT x, size_t count, int levels,
   return {scale, zero};
 }
 
-void DequantizeRowImpl(const int32_t* HWY_RESTRICT sums, RowScale row, size_t count,
-                       const float* HWY_RESTRICT scale, const int32_t* HWY_RESTRICT column_sum,
-                       const float* HWY_RESTRICT bias, float* HWY_RESTRICT y) {
+// What one vector of columns stands for, in rows that share the loads of its scales.
+struct ColumnVector {
+  V scale;
+  hn::Vec<hn::RebindToSigned<D>> sum;
+  V bias;
+};
+
+HWY_INLINE V DequantizeVector(const int32_t* sums, RowScale row, const ColumnVector& column) {
   const D d;
   const hn::RebindToSigned<D> di;
-  const size_t lanes = hn::Lanes(d);
-  const V row_scale = hn::Set(d, row.scale);
-  const auto zero = hn::Set(di, row.zero);
-  const auto convert = [&](const int32_t* s, const int32_t* c, const float* w, const float* b,
-                           float* out) HWY_ATTR {
-    const auto centred = hn::Sub(hn::LoadU(di, s), hn::Mul(zero, hn::LoadU(di, c)));
-    const V value = hn::Mul(hn::ConvertTo(d, centred), hn::Mul(row_scale, hn::LoadU(d, w)));
-    hn::StoreU(hn::Add(value, hn::LoadU(d, b)), d, out);
-  };
+  const auto centred = hn::Sub(hn::LoadU(di, sums), hn::Mul(hn::Set(di, row.zero), column.sum));
+  return hn::Add(hn::Mul(hn::ConvertTo(d, centred), hn::Mul(hn::Set(d, row.scale), column.scale)),
+                 column.bias);
+}
+
+void DequantizeImpl(const int32_t* HWY_RESTRICT sums, const RowScale* HWY_RESTRICT rows,
+                    size_t row_count, const ColumnScales& columns, float* HWY_RESTRICT y,
+                    size_t stride) {
+  const D d;
+  const hn::RebindToSigned<D> di;
+  const size_t lanes = hn::Lanes(d), count = columns.scale.size();
   size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
-    convert(sums + i, column_sum + i, scale + i, bias + i, y + i);
+    const ColumnVector column{hn::LoadU(d, columns.scale.data() + i),
+                              hn::LoadU(di, columns.sum.data() + i),
+                              hn::LoadU(d, columns.bias.data() + i)};
+    for (size_t r = 0; r < row_count; ++r) {
+      hn::StoreU(DequantizeVector(sums + r * count + i, rows[r], column), d, y + r * stride + i);
+    }
   }
-  if (i < count) {
-    const size_t rest = count - i;
-    int32_t s[kMostLanes] = {}, c[kMostLanes] = {};
-    float w[kMostLanes] = {}, b[kMostLanes] = {}, out[kMostLanes];
-    std::copy_n(sums + i, rest, s);
-    std::copy_n(column_sum + i, rest, c);
-    std::copy_n(scale + i, rest, w);
-    std::copy_n(bias + i, rest, b);
-    convert(s, c, w, b, out);
-    std::copy_n(out, rest, y + i);
+  if (i == count) return;
+  const size_t rest = count - i;
+  int32_t s[kMostLanes] = {}, c[kMostLanes] = {};
+  float w[kMostLanes] = {}, b[kMostLanes] = {}, out[kMostLanes];
+  std::copy_n(columns.sum.data() + i, rest, c);
+  std::copy_n(columns.scale.data() + i, rest, w);
+  std::copy_n(columns.bias.data() + i, rest, b);
+  for (size_t r = 0; r < row_count; ++r) {
+    std::copy_n(sums + r * count + i, rest, s);
+    hn::StoreU(DequantizeVector(s, rows[r], {hn::LoadU(d, w), hn::LoadU(di, c), hn::LoadU(d, b)}),
+               d, out);
+    std::copy_n(out, rest, y + r * stride + i);
   }
 }
 
@@ -130,7 +144,7 @@ namespace gannet::encoder::kernels {
 
 HWY_EXPORT(RoundToBf16Impl);
 HWY_EXPORT(QuantizeRowImpl);
-HWY_EXPORT(DequantizeRowImpl);
+HWY_EXPORT(DequantizeImpl);
 
 void RoundToBf16(std::span<const float> x, uint16_t* out) {
   HWY_DYNAMIC_DISPATCH(RoundToBf16Impl)(x.data(), x.size(), out);
@@ -152,10 +166,15 @@ float QuantizeSymmetric(std::span<const float> x, int8_t* out) {
   return scale;
 }
 
-void DequantizeRow(const int32_t* sums, RowScale row, const ColumnScales& columns, float* y) {
-  HWY_DYNAMIC_DISPATCH(DequantizeRowImpl)
-  (sums, row, columns.scale.size(), columns.scale.data(), columns.sum.data(), columns.bias.data(),
-   y);
+void Dequantize(const int32_t* sums, std::span<const RowScale> rows, const ColumnScales& columns,
+                float* y, size_t stride) {
+  // A few rows at a time: their sums and outputs stay in the first cache.
+  constexpr size_t kRows = 4;
+  for (size_t r = 0; r < rows.size(); r += kRows) {
+    const size_t count = std::min(kRows, rows.size() - r);
+    HWY_DYNAMIC_DISPATCH(DequantizeImpl)
+    (sums + r * columns.scale.size(), rows.data() + r, count, columns, y + r * stride, stride);
+  }
 }
 
 }  // namespace gannet::encoder::kernels

@@ -29,14 +29,18 @@ RowScale QuantizeRow(std::span<const float> x, int levels, uint8_t* out);
 // Symmetric quantisation of one output channel's weights to −127 ... 127; returns its scale.
 float QuantizeSymmetric(std::span<const float> x, int8_t* out);
 
-// y_c = row.scale column_scale_c (sum_c − row.zero column_sum_c) + bias_c: what the integer product
-// of a quantised row with quantised columns stands for.
+// What the columns of an integer product stand for.
 struct ColumnScales {
   std::span<const float> scale;
   std::span<const int32_t> sum;  // Σ over the column's quantised weights.
   std::span<const float> bias;
 };
-void DequantizeRow(const int32_t* sums, RowScale row, const ColumnScales& columns, float* y);
+
+// y_rc = row_r.scale scale_c (sums_rc − row_r.zero sum_c) + bias_c: what the integer product of
+// quantised rows with quantised columns stands for. `sums` is [rows, columns]; row r of y starts at
+// y + r * stride.
+void Dequantize(const int32_t* sums, std::span<const RowScale> rows, const ColumnScales& columns,
+                float* y, size_t stride);
 
 }  // namespace gannet::encoder::kernels
 

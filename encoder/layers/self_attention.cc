@@ -13,7 +13,7 @@ void SelfAttention::Run(const PackedBatch& batch, const float* query_key_value, 
     const float* query = query_key_value + first * stride + head * head_dim_;
     const HeadInput input{head, {query, stride}, {query + width(), stride}, batch.length(sequence)};
     const auto packed = packed_heads_.Take();
-    packed->Pack(input.keys, {query + 2 * width(), stride}, input.length, head_dim_);
+    packed->Pack(input.keys, {query + 2 * width(), stride}, input.length, head_dim_, precision_);
     kernels::Attend(*packed, input.queries, input.length, options(input),
                     context + first * width() + head * head_dim_, width());
   });

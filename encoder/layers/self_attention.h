@@ -25,7 +25,8 @@ class SelfAttention {
  public:
   using HeadOptions = absl::FunctionRef<kernels::AttentionOptions(const HeadInput& input)>;
 
-  SelfAttention(size_t heads, size_t head_dim) : heads_(heads), head_dim_(head_dim) {}
+  SelfAttention(size_t heads, size_t head_dim, kernels::Precision precision)
+      : heads_(heads), head_dim_(head_dim), precision_(precision) {}
 
   size_t width() const { return heads_ * head_dim_; }  // Values per row of Q, of K and of V.
 
@@ -37,6 +38,7 @@ class SelfAttention {
  private:
   size_t heads_;
   size_t head_dim_;
+  kernels::Precision precision_;
   mutable base::ObjectPool<kernels::PackedHead> packed_heads_;
 };
 

@@ -64,7 +64,8 @@ class Decoder final : public Model {
   Decoder(DecoderConfig config, const ModelOptions& options)
       : Model({config.vocabulary, 0, config.positions, config.hidden}),
         config_(std::move(config)),
-        score_scale_(static_cast<float>(config_.score_scale / options.temperature)) {}
+        score_scale_(static_cast<float>(config_.score_scale / options.temperature)),
+        precision_(options.precision) {}
 
   void Embed(const PackedBatch& batch, BatchBuffers& buffers, std::vector<float>& hidden) const;
   void RunLayer(const Layer& layer, const PackedBatch& batch, base::ThreadPool* pool,
@@ -77,6 +78,7 @@ class Decoder final : public Model {
 
   const DecoderConfig config_;
   const float score_scale_;
+  const Precision precision_;      // Of the attention.
   std::vector<float> embeddings_;  // [V, d]
   std::vector<Layer> layers_;
   RmsNorm final_norm_;
@@ -259,7 +261,7 @@ void Decoder::AttendHead(const Layer& layer, const PackedBatch& batch, size_t se
   // Query heads that share a key head pack it once each: little beside the products, and heads
   // spread over threads even where there is one key head for all.
   const auto tile = tile_buffers_.Take();
-  tile->head.Pack({key, stride}, {value, stride}, length, config_.head_dim);
+  tile->head.Pack({key, stride}, {value, stride}, length, config_.head_dim, precision_);
   kernels::Attend(tile->head, {rows + head * config_.head_dim, stride}, length, options,
                   &buffers.context[first * config_.query_size() + head * config_.head_dim],
                   config_.query_size());

@@ -84,8 +84,8 @@ class GptNeox final : public Model {
       : Model({config.vocabulary, 0, config.positions, config.shape.hidden}),
         config_(config),
         rotary_(std::move(rotary)),
-        scale_(1 / (std::sqrt(static_cast<float>(config.shape.head_dim())) * options.temperature)) {
-  }
+        scale_(1 / (std::sqrt(static_cast<float>(config.shape.head_dim())) * options.temperature)),
+        precision_(options.precision) {}
 
   void Embed(const PackedBatch& batch, BatchBuffers& buffers, std::vector<float>& hidden) const;
   void RunLayer(const Layer& layer, const PackedBatch& batch, base::ThreadPool* pool,
@@ -99,6 +99,7 @@ class GptNeox final : public Model {
   const GptNeoxConfig config_;
   const RotaryEmbedding rotary_;
   const float scale_;              // 1 / (√(d/h) τ)
+  const Precision precision_;      // Of the attention.
   std::vector<float> embeddings_;  // [V, d]
   std::vector<Layer> layers_;
   LayerNorm final_norm_;
@@ -227,7 +228,8 @@ void GptNeox::AttendHead(const PackedBatch& batch, size_t sequence, size_t head,
   const size_t first = batch.offsets[sequence], length = batch.length(sequence);
   const float* query = &buffers.query_key_value[first * 3 * d + head * 3 * head_dim];
   const auto tile = tile_buffers_.Take();
-  tile->head.Pack({query + head_dim, 3 * d}, {query + 2 * head_dim, 3 * d}, length, head_dim);
+  tile->head.Pack({query + head_dim, 3 * d}, {query + 2 * head_dim, 3 * d}, length, head_dim,
+                  precision_);
   kernels::AttentionOptions options;
   options.scale = scale_;
   options.right = 0;

@@ -144,7 +144,7 @@ class ModernBert final : public Model {
         config_(std::move(config)),
         score_scale_(
             1 / (std::sqrt(static_cast<float>(config_.shape.head_dim())) * options.temperature)),
-        attention_(config_.shape.heads, config_.shape.head_dim()) {}
+        attention_(config_.shape.heads, config_.shape.head_dim(), options.precision) {}
 
   void Embed(const PackedBatch& batch, base::ThreadPool* pool, std::vector<float>& hidden) const;
   void RunLayer(const Layer& layer, const PackedBatch& batch, base::ThreadPool* pool,

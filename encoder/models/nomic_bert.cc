@@ -129,7 +129,7 @@ class NomicBert final : public Model {
         config_(std::move(config)),
         score_scale_(
             1 / (std::sqrt(static_cast<float>(config_.shape.head_dim())) * options.temperature)),
-        attention_(config_.shape.heads, config_.shape.head_dim()),
+        attention_(config_.shape.heads, config_.shape.head_dim(), options.precision),
         embedding_(std::move(embedding)) {}
 
   void RunLayer(const Layer& layer, const PackedBatch& batch, base::ThreadPool* pool,

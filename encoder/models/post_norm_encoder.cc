@@ -16,7 +16,7 @@ class PostNormEncoder final : public Model {
   explicit PostNormEncoder(PostNormParts parts)
       : Model(parts.dimensions),
         parts_(std::move(parts)),
-        attention_(parts_.shape.heads, parts_.shape.head_dim()) {}
+        attention_(parts_.shape.heads, parts_.shape.head_dim(), parts_.precision) {}
 
   void Forward(const PackedBatch& batch, base::ThreadPool* pool, std::vector<float>& hidden,
                const LayerObserver& on_layer) const override;
@@ -126,6 +126,7 @@ absl::StatusOr<PostNormParts> LoadPostNormParts(const Checkpoint& checkpoint,
     parts.passes.push_back({i});
   }
   const auto head_dim = static_cast<float>(shape.head_dim());
+  parts.precision = options.precision;
   parts.score_scale = 1 / (std::sqrt(head_dim) * options.temperature);
   return parts;
 }

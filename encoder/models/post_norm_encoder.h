@@ -36,7 +36,8 @@ struct PostNormParts {
   std::vector<PostNormLayer> layers = {};
   // The layers behind each hidden state; ALBERT's share their weights.
   std::vector<std::vector<size_t>> passes = {};
-  float score_scale = 0;  // 1 / (√(d/h) τ) in all but DeBERTa.
+  Precision precision = Precision::kFp32;  // Of the attention.
+  float score_scale = 0;                   // 1 / (√(d/h) τ) in all but DeBERTa.
   ScoreBias score_bias = nullptr;
 };
 

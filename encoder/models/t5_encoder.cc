@@ -111,7 +111,7 @@ class T5Encoder final : public Model {
         config_(config),
         score_scale_(1 / options.temperature),
         bias_(std::move(bias)),
-        attention_(config.heads, config.head_dim) {}
+        attention_(config.heads, config.head_dim, options.precision) {}
 
   void RunLayer(const Layer& layer, const PackedBatch& batch, base::ThreadPool* pool,
                 BatchBuffers& buffers, std::vector<float>& hidden) const;

@@ -239,13 +239,13 @@ std::vector<AttentionOptions> EveryAttentionOption() {
 }
 
 struct RandomAttention {
-  RandomAttention(size_t rows, size_t dim)
+  RandomAttention(size_t rows, size_t dim, Precision precision = Precision::kFp32)
       : head_dim(dim),
         length(rows),
         q(RandomVector(rows * dim, 7)),
         k(RandomVector(rows * dim, 8)),
         v(RandomVector(rows * dim, 9)) {
-    head.Pack({k.data(), dim}, {v.data(), dim}, rows, dim);
+    head.Pack({k.data(), dim}, {v.data(), dim}, rows, dim, precision);
   }
 
   // `rows` queries at positions from `first` on: rows of q from first mod length on.
@@ -277,6 +277,33 @@ TEST_P(EveryTarget, MaskedCappedAndBiasedAttentionEqualsTheFormula) {
           MaxError(attention.Run(every[i], 0, length), attention.Reference(every[i], 0, length)),
           3e-6)
           << "length " << length << ", options " << i;
+    }
+  }
+}
+
+TEST_P(EveryTarget, Bf16AttentionIsTheFormulaWithinItsRounding) {
+  const std::vector<AttentionOptions> every = EveryAttentionOption();
+  for (const size_t head_dim : {16, 24, 33, 64}) {
+    for (const size_t length : {1, 2, 17, 255, 257, 530}) {
+      const RandomAttention attention(length, head_dim, Precision::kBf16);
+      for (size_t i = 0; i < every.size(); ++i) {
+        // Values are below 1: an error of two roundings to 8 bits is below 2^-7.
+        EXPECT_LT(
+            MaxError(attention.Run(every[i], 0, length), attention.Reference(every[i], 0, length)),
+            0.0079)
+            << "length " << length << " of " << head_dim << ", options " << i;
+      }
+    }
+  }
+}
+
+TEST_P(EveryTarget, ABf16AttentionRowDoesNotDependOnTheRowsBesideIt) {
+  const RandomAttention attention(301, 32, Precision::kBf16);
+  for (const AttentionOptions& options : EveryAttentionOption()) {
+    const std::vector<float> together = attention.Run(options, 0, attention.length);
+    for (size_t i = 0; i < attention.length; ++i) {
+      ASSERT_TRUE(SameBytes(attention.Run(options, i, 1), std::span(together).subspan(i * 32, 32)))
+          << "row " << i;
     }
   }
 }
@@ -371,19 +398,24 @@ TEST_P(EveryTarget, AQuantisedRowStandsForTheRow) {
 }
 
 TEST_P(EveryTarget, DequantisedSumsEqualTheFormula) {
+  constexpr size_t kRows = 5, kBetween = 3;
   for (const size_t size : {1, 15, 16, 100}) {
-    std::vector<int32_t> sums(size), column_sums(size);
-    for (size_t i = 0; i < size; ++i) {
-      sums[i] = static_cast<int32_t>(i * 7919) - 40000;
-      column_sums[i] = static_cast<int32_t>(i * 31) - 900;
-    }
+    std::vector<int32_t> sums(kRows * size), column_sums(size);
+    for (size_t i = 0; i < sums.size(); ++i) sums[i] = static_cast<int32_t>(i * 7919) - 40000;
+    for (size_t i = 0; i < size; ++i) column_sums[i] = static_cast<int32_t>(i * 31) - 900;
     const std::vector<float> scale = RandomVector(size, 21), bias = RandomVector(size, 22);
-    std::vector<float> y(size);
-    DequantizeRow(sums.data(), {0.01F, 77}, {scale, column_sums, bias}, y.data());
-    for (size_t i = 0; i < size; ++i) {
-      const double want =
-          0.01 * static_cast<double>(scale[i]) * (sums[i] - 77 * column_sums[i]) + bias[i];
-      EXPECT_NEAR(y[i], want, 1e-6 * std::max(1.0, std::abs(want)));
+    const std::vector<RowScale> rows = {{0.01F, 77}, {0.5F, 0}, {1, 255}, {0.25F, 1}, {2, 128}};
+    std::vector<float> y(kRows * (size + kBetween), 7);
+    Dequantize(sums.data(), rows, {scale, column_sums, bias}, y.data(), size + kBetween);
+    for (size_t r = 0; r < kRows; ++r) {
+      const float* row = &y[r * (size + kBetween)];
+      for (size_t i = 0; i < size; ++i) {
+        const double want = static_cast<double>(rows[r].scale) * scale[i] *
+                                (sums[r * size + i] - rows[r].zero * column_sums[i]) +
+                            bias[i];
+        EXPECT_NEAR(row[i], want, 1e-6 * std::max(1.0, std::abs(want)));
+      }
+      EXPECT_EQ(row[size], 7);
     }
   }
 }

@@ -1,0 +1,23 @@
+#ifndef GANNET_ENCODER_KERNELS_PRECISION_H_
+#define GANNET_ENCODER_KERNELS_PRECISION_H_
+
+#include <string_view>
+
+namespace gannet::encoder::kernels {
+
+// How products are computed. Their inputs and outputs are fp32 in each.
+enum class Precision {
+  kFp32,
+  kBf16,  // Inputs and weights rounded to bfloat16, sums in fp32.
+  kInt8,  // Weights symmetric per output, inputs asymmetric per row, sums exact in 32 bits.
+};
+
+// "fp32", "bf16", "int8"
+std::string_view PrecisionName(Precision precision);
+
+// Whether this machine multiplies bfloat16 natively.
+bool HasBf16();
+
+}  // namespace gannet::encoder::kernels
+
+#endif  // GANNET_ENCODER_KERNELS_PRECISION_H_
