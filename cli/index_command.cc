@@ -103,7 +103,8 @@ void AddIndexCommand(CLI::App& app, Action& action) {
                    "How the model multiplies: fp32, bf16, int8, or auto for the machine's choice")
       ->capture_default_str();
   index->add_flag("--skip-bad-lines", flags->skip_bad_lines,
-                  "Count and report lines that are no documents, instead of stopping");
+                  "Count and report lines that are no documents, or that the model cannot embed, "
+                  "instead of stopping");
   index->add_option("--threads", flags->threads, "Threads that work")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));

@@ -63,6 +63,7 @@ absl::StatusOr<SearchAnswer> SearchFolder(const SearchFlags& flags) {
   const auto start = std::chrono::steady_clock::now();
   GANNET_ASSIGN_OR_RETURN(const auto results, searcher.Search(std::span(&query, 1), flags.k, pool));
   const ranker::SearchResult& result = results.front();
+  GANNET_RETURN_IF_ERROR(base::Annotate(result.status, "query"));
   SearchAnswer answer{.query = flags.query,
                       .collection = flags.collection,
                       .model_name = model->name(),

@@ -1,5 +1,7 @@
 #include "eval/retrieve.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string_view>
 #include <utility>
@@ -36,6 +38,8 @@ absl::StatusOr<Retrieval> Retrieve(const ranker::Searcher& searcher, std::span<c
     GANNET_ASSIGN_OR_RETURN(const std::vector<ranker::SearchResult> results,
                             searcher.Search(texts, k, pool));
     for (size_t i = 0; i < block.size(); ++i) {
+      GANNET_RETURN_IF_ERROR(
+          base::Annotate(results[i].status, fmt::format("query {}", block[i].id)));
       retrieval.run.rankings.push_back(MakeRanking(block[i], results[i].hits, options));
       if (results[i].query_tokens.cut()) ++retrieval.cut_queries;
     }

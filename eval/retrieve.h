@@ -32,7 +32,8 @@ struct Retrieval {
 // Told how many queries are answered.
 using RetrieveObserver = absl::FunctionRef<void(uint64_t queries)>;
 
-// Answers every query.
+// Answers every query; one that cannot be answered is an error that names its id, because measures
+// over the rest would not be those of the dataset.
 absl::StatusOr<Retrieval> Retrieve(const ranker::Searcher& searcher, std::span<const Query> queries,
                                    const RetrieveOptions& options, base::ThreadPool& pool,
                                    RetrieveObserver observe);

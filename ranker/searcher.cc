@@ -43,7 +43,7 @@ absl::StatusOr<std::vector<SearchResult>> Searcher::Search(
 
   std::vector<SearchResult> results(queries.size());
   for (size_t i = 0; i < queries.size(); ++i) {
-    results[i] = {std::move(hits[i]), vectors.tokens[i], timings};
+    results[i] = {vectors.status(i), std::move(hits[i]), vectors.tokens[i], timings};
   }
   return results;
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/thread_pool.h"
 #include "encoder/embed/embedder.h"
@@ -22,6 +23,7 @@ struct SearchTimings {
 };
 
 struct SearchResult {
+  absl::Status status;    // Why the query has no answer; the others have theirs all the same.
   std::vector<Hit> hits;  // Best first.
   encoder::TokenCount query_tokens;
   SearchTimings timings;  // Of the call the query was part of.
@@ -36,7 +38,8 @@ class Searcher {
   static absl::StatusOr<Searcher> Make(const encoder::Embedder& model,
                                        const indexer::Collection& collection);
 
-  // The best `k` (at least 1) hits of each query, in the order of the queries.
+  // The best `k` (at least 1) hits of each query, in the order of the queries. A query that the
+  // model cannot embed has the reason in its result.
   absl::StatusOr<std::vector<SearchResult>> Search(std::span<const std::string_view> queries,
                                                    size_t k, base::ThreadPool& pool) const;
 

@@ -95,6 +95,7 @@ absl::Status SearchHandler::Run(const Plan& plan, v1::SearchResponse& response) 
   GANNET_ASSIGN_OR_RETURN(const std::vector<ranker::SearchResult> results,
                           plan.entry->searcher.Search(queries, plan.k, *pool_));
   const ranker::SearchResult& result = results.front();
+  GANNET_RETURN_IF_ERROR(base::Annotate(result.status, "query"));
   GANNET_RETURN_IF_ERROR(
       FillHits(result.hits, *plan.entry->collection, plan.request->view(), response));
   *response.mutable_query_tokens() = DescribeTokens(result.query_tokens);

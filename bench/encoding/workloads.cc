@@ -21,7 +21,8 @@ Views ViewsOf(const TextSet& set) { return {set.texts.begin(), set.texts.end()};
 
 encoder::Embeddings Embed(const Setting& setting, std::span<const std::string_view> texts) {
   auto embeddings = setting.model.Embed(texts, encoder::TextRole::kDocument, setting.pool);
-  if (!embeddings.ok()) throw std::runtime_error(std::string(base::Message(embeddings.status())));
+  const absl::Status status = embeddings.ok() ? embeddings->FirstError() : embeddings.status();
+  if (!status.ok()) throw std::runtime_error(std::string(base::Message(status)));
   return *std::move(embeddings);
 }
 

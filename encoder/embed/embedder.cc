@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "encoder/checkpoint/model_folder.h"
+#include "encoder/embed/finite.h"
 #include "encoder/embed/pooling.h"
 #include "encoder/embed/static_embedder.h"
 #include "encoder/embed/vector_modules.h"
@@ -47,6 +48,7 @@ struct TokenizedText {
   std::vector<TokenId> ids;
   std::vector<uint8_t> type_ids;
   TokenCount count;
+  absl::Status status;  // Why the model cannot read it.
 };
 
 // Which texts travel together: texts [begin, end) of the order by length.
@@ -86,13 +88,13 @@ class BiEncoder final : public Embedder {
     std::vector<float> vectors;  // [texts, pooled size], then [texts, dimension].
   };
 
-  absl::StatusOr<std::vector<TokenizedText>> Tokenize(std::span<const std::string_view> texts,
-                                                      TextRole role, base::ThreadPool& pool) const;
-  absl::StatusOr<TokenizedText> TokenizeOne(std::string_view text, TextRole role) const;
+  std::vector<TokenizedText> Tokenize(std::span<const std::string_view> texts, TextRole role,
+                                      base::ThreadPool& pool) const;
+  absl::Status TokenizeOne(std::string_view text, TextRole role, TokenizedText& tokenized) const;
 
   // Runs one group through the model and writes its vectors. `pool` as in Model::Forward.
-  absl::Status EncodeGroup(std::span<const TokenizedText> texts, std::span<const size_t> members,
-                           base::ThreadPool* pool, Embeddings& embeddings) const;
+  void EncodeGroup(std::span<const TokenizedText> texts, std::span<const size_t> members,
+                   base::ThreadPool* pool, Embeddings& embeddings) const;
 
   const ModelFolder folder_;
   const ModelOptions options_;
@@ -105,7 +107,8 @@ class BiEncoder final : public Embedder {
   mutable base::ObjectPool<GroupBuffers> group_buffers_;
 };
 
-absl::StatusOr<TokenizedText> BiEncoder::TokenizeOne(std::string_view text, TextRole role) const {
+absl::Status BiEncoder::TokenizeOne(std::string_view text, TextRole role,
+                                    TokenizedText& tokenized) const {
   if (!base::IsValidUtf8(text)) return absl::InvalidArgumentError("not well-formed UTF-8");
   const std::string& prompt =
       role == TextRole::kQuery ? folder_.query_prompt : folder_.document_prompt;
@@ -121,40 +124,29 @@ absl::StatusOr<TokenizedText> BiEncoder::TokenizeOne(std::string_view text, Text
   }
   const auto encoding = encodings_.Take();
   GANNET_RETURN_IF_ERROR(tokenizer_->Encode(text, {.max_tokens = folder_.max_tokens}, *encoding));
-  TokenizedText tokenized{encoding->ids,
-                          encoding->type_ids,
-                          {.total = encoding->tokens_total, .read = encoding->ids.size()}};
+  tokenized.ids = encoding->ids;
+  tokenized.type_ids = encoding->type_ids;
+  tokenized.count = {.total = encoding->tokens_total, .read = encoding->ids.size()};
   if (tokenized.ids.empty()) {
     return absl::InvalidArgumentError("has no token: the model cannot embed it");
   }
-  return tokenized;
+  return model_->Check(tokenized.ids, tokenized.type_ids);
 }
 
-absl::StatusOr<std::vector<TokenizedText>> BiEncoder::Tokenize(
-    std::span<const std::string_view> texts, TextRole role, base::ThreadPool& pool) const {
+std::vector<TokenizedText> BiEncoder::Tokenize(std::span<const std::string_view> texts,
+                                               TextRole role, base::ThreadPool& pool) const {
   std::vector<TokenizedText> tokenized(texts.size());
-  std::vector<absl::Status> statuses(texts.size());
   pool.ParallelFor(texts.size(), [&](size_t i) {
-    absl::StatusOr<TokenizedText> one = TokenizeOne(texts[i], role);
-    if (one.ok()) {
-      tokenized[i] = *std::move(one);
-    } else {
-      statuses[i] = one.status();
-    }
+    tokenized[i].status = TokenizeOne(texts[i], role, tokenized[i]);
   });
-  for (size_t i = 0; i < texts.size(); ++i) {
-    GANNET_RETURN_IF_ERROR(base::Annotate(statuses[i], fmt::format("text {}", i)));
-  }
   return tokenized;
 }
 
-absl::Status BiEncoder::EncodeGroup(std::span<const TokenizedText> texts,
-                                    std::span<const size_t> members, base::ThreadPool* pool,
-                                    Embeddings& embeddings) const {
+void BiEncoder::EncodeGroup(std::span<const TokenizedText> texts, std::span<const size_t> members,
+                            base::ThreadPool* pool, Embeddings& embeddings) const {
   const auto buffers = group_buffers_.Take();
   buffers->batch.Clear();
   for (const size_t i : members) buffers->batch.Append(texts[i].ids, texts[i].type_ids);
-  GANNET_RETURN_IF_ERROR(model_->Check(buffers->batch));
   model_->Forward(buffers->batch, pool, buffers->hidden, nullptr);
 
   const size_t hidden = model_->dimensions().hidden;
@@ -165,6 +157,8 @@ absl::Status BiEncoder::EncodeGroup(std::span<const TokenizedText> texts,
     const std::span<const float> rows =
         std::span(buffers->hidden)
             .subspan(buffers->batch.offsets[s] * hidden, buffers->batch.length(s) * hidden);
+    // Poolings that look at one row, or at maxima, would pass over what is wrong with the others.
+    embeddings.errors[members[s]] = CheckFinite(rows);
     for (const Pooling pooling : folder_.poolings) {
       Pool(pooling, rows, std::span(vectors).subspan(column, hidden));
       column += hidden;
@@ -172,10 +166,11 @@ absl::Status BiEncoder::EncodeGroup(std::span<const TokenizedText> texts,
   }
   modules_.Apply(members.size(), vectors);
   for (size_t s = 0; s < members.size(); ++s) {
-    std::copy_n(&vectors[s * dimension()], dimension(),
-                &embeddings.values[members[s] * dimension()]);
+    const std::span<const float> vector = std::span(vectors).subspan(s * dimension(), dimension());
+    absl::Status& status = embeddings.errors[members[s]];
+    if (status.ok()) status = CheckFinite(vector);
+    if (status.ok()) std::ranges::copy(vector, &embeddings.values[members[s] * dimension()]);
   }
-  return absl::OkStatus();
 }
 
 // Texts ordered from long to short, so that the last groups to be begun are short ones, cut into
@@ -183,7 +178,7 @@ absl::Status BiEncoder::EncodeGroup(std::span<const TokenizedText> texts,
 std::vector<Group> MakeGroups(std::span<const TokenizedText> texts, std::span<const size_t> order,
                               int threads) {
   size_t total = 0;
-  for (const TokenizedText& text : texts) total += text.ids.size();
+  for (const size_t i : order) total += texts[i].ids.size();
   const size_t share = total / (4 * static_cast<size_t>(threads));
   const size_t budget = std::clamp<size_t>(share, 1, kGroupTokens);
   std::vector<Group> groups;
@@ -201,30 +196,29 @@ std::vector<Group> MakeGroups(std::span<const TokenizedText> texts, std::span<co
 
 absl::StatusOr<Embeddings> BiEncoder::Embed(std::span<const std::string_view> texts, TextRole role,
                                             base::ThreadPool& pool) const {
-  GANNET_ASSIGN_OR_RETURN(const std::vector<TokenizedText> tokenized, Tokenize(texts, role, pool));
+  const std::vector<TokenizedText> tokenized = Tokenize(texts, role, pool);
   Embeddings embeddings;
   embeddings.dimension = dimension();
   embeddings.values.resize(texts.size() * dimension());
-  for (const TokenizedText& text : tokenized) embeddings.tokens.push_back(text.count);
-
-  std::vector<size_t> order(texts.size());
-  std::iota(order.begin(), order.end(), 0);
+  std::vector<size_t> order;
+  for (const TokenizedText& text : tokenized) {
+    if (text.status.ok()) order.push_back(embeddings.tokens.size());
+    embeddings.tokens.push_back(text.count);
+    embeddings.errors.push_back(text.status);
+  }
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
     return tokenized[a].ids.size() > tokenized[b].ids.size();
   });
   const std::vector<Group> groups = MakeGroups(tokenized, order, pool.threads());
-  std::vector<absl::Status> statuses(groups.size());
   const auto encode = [&](size_t g, base::ThreadPool* inner) {
-    statuses[g] = EncodeGroup(
-        tokenized, std::span(order).subspan(groups[g].begin, groups[g].end - groups[g].begin),
-        inner, embeddings);
+    const auto members = std::span(order).subspan(groups[g].begin, groups[g].end - groups[g].begin);
+    EncodeGroup(tokenized, members, inner, embeddings);
   };
   if (groups.size() >= static_cast<size_t>(pool.threads())) {
     pool.ParallelFor(groups.size(), [&](size_t g) { encode(g, nullptr); });
   } else {
     for (size_t g = 0; g < groups.size(); ++g) encode(g, &pool);
   }
-  for (const absl::Status& status : statuses) GANNET_RETURN_IF_ERROR(status);
   return embeddings;
 }
 
@@ -239,6 +233,13 @@ std::string FingerprintWith(std::string folder, const ModelOptions& options) {
 }
 
 }  // namespace
+
+absl::Status Embeddings::FirstError() const {
+  for (size_t i = 0; i < errors.size(); ++i) {
+    GANNET_RETURN_IF_ERROR(base::Annotate(errors[i], fmt::format("text {}", i)));
+  }
+  return absl::OkStatus();
+}
 
 std::string_view SimilarityName(Similarity similarity) {
   return similarity == Similarity::kCosine ? "cosine" : "dot";

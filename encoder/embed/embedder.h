@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/thread_pool.h"
 #include "encoder/layers/model_options.h"
@@ -30,13 +31,21 @@ struct TokenCount {
   bool cut() const { return read < total; }
 };
 
-// One vector per text, in the order of the texts.
+// One vector per text, in the order of the texts. A text that has none is an error of its own and
+// leaves the others as they are.
 struct Embeddings {
   size_t dimension = 0;
-  std::vector<float> values;  // [texts, dimension], row-major.
+  std::vector<float> values;  // [texts, dimension], row-major; zeros where there is no vector.
   std::vector<TokenCount> tokens;
+  // Why a text has no vector, [texts]; may be empty when all have theirs.
+  std::vector<absl::Status> errors = {};
 
   size_t size() const { return tokens.size(); }
+  absl::Status status(size_t i) const { return errors.empty() ? absl::OkStatus() : errors[i]; }
+
+  // For callers that need every vector: the first text that has none, as "text I: why".
+  absl::Status FirstError() const;
+
   std::span<const float> operator[](size_t i) const {
     return std::span(values).subspan(i * dimension, dimension);
   }
@@ -53,8 +62,9 @@ class Embedder {
 
   virtual ~Embedder() = default;
 
-  // Ill-formed UTF-8 is an error that names the index of the text; an empty text is a text.
-  // The same text gives the same bytes whatever it travels with and however many threads work.
+  // The same text gives the same bytes whatever it travels with and however many threads work. An
+  // empty text is a text. Errors of one text: ill-formed UTF-8 (kInvalidArgument), no token where
+  // the model adds none of its own (kInvalidArgument), values that are not finite (kInternal).
   virtual absl::StatusOr<Embeddings> Embed(std::span<const std::string_view> texts, TextRole role,
                                            base::ThreadPool& pool) const = 0;
 

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "encoder/checkpoint/checkpoint.h"
+#include "encoder/embed/finite.h"
 #include "encoder/embed/vector_modules.h"
 #include "encoder/kernels/row_ops.h"
 #include "encoder/tokenizer/tokenizer.h"
@@ -135,6 +136,7 @@ absl::Status StaticEmbedder::EmbedOne(std::string_view text, TextRole role, std:
   count = {.total = encoding.tokens_total, .read = encoding.ids.size()};
   Average(encoding.ids, buffers->vector);
   modules_.Apply(1, buffers->vector);
+  GANNET_RETURN_IF_ERROR(CheckFinite(buffers->vector));
   std::copy(buffers->vector.begin(), buffers->vector.end(), out.begin());
   return absl::OkStatus();
 }
@@ -145,15 +147,12 @@ absl::StatusOr<Embeddings> StaticEmbedder::Embed(std::span<const std::string_vie
   embeddings.dimension = dimension();
   embeddings.values.resize(texts.size() * dimension());
   embeddings.tokens.resize(texts.size());
-  std::vector<absl::Status> statuses(texts.size());
+  embeddings.errors.resize(texts.size());
   pool.ParallelFor(texts.size(), [&](size_t i) {
-    statuses[i] =
+    embeddings.errors[i] =
         EmbedOne(texts[i], role, std::span(embeddings.values).subspan(i * dimension(), dimension()),
                  embeddings.tokens[i]);
   });
-  for (size_t i = 0; i < texts.size(); ++i) {
-    GANNET_RETURN_IF_ERROR(base::Annotate(statuses[i], fmt::format("text {}", i)));
-  }
   return embeddings;
 }
 

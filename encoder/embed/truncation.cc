@@ -34,6 +34,7 @@ class TruncatedEmbedder final : public Embedder {
                      std::span(kept.values).subspan(i * dimension_, dimension_));
     }
     kept.tokens = std::move(full.tokens);
+    kept.errors = std::move(full.errors);
     return kept;
   }
 

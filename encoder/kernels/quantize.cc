@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "encoder/kernels/quantize.cc"
@@ -40,23 +41,29 @@ void RoundToBf16Impl(const float* HWY_RESTRICT x, size_t count, uint16_t* HWY_RE
   for (; i < count; ++i) out[i] = NearestBf16(x[i]);
 }
 
-// Smallest and largest of a row and 0.
+// Smallest and largest of a row and 0; NaN for a row with a value that is not finite, which minimum
+// and maximum may pass over.
 void RangeWithZero(const float* x, size_t count, float& low, float& high) {
   const D d;
   const size_t lanes = hn::Lanes(d);
-  V lowest = hn::Zero(d), highest = hn::Zero(d);
+  V lowest = hn::Zero(d), highest = hn::Zero(d), zeros = hn::Zero(d);
   size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
     const V v = hn::LoadU(d, x + i);
     lowest = hn::Min(lowest, v);
     highest = hn::Max(highest, v);
+    zeros = hn::MulAdd(v, hn::Zero(d), zeros);
   }
+  float zero = hn::GetLane(hn::SumOfLanes(d, zeros));
   low = hn::GetLane(hn::MinOfLanes(d, lowest));
   high = hn::GetLane(hn::MaxOfLanes(d, highest));
   for (; i < count; ++i) {
     low = std::min(low, x[i]);
     high = std::max(high, x[i]);
+    zero += x[i] * 0.0F;
   }
+  low += zero;
+  high += zero;
 }
 
 // Not lrint: its rounding follows the mode of the thread.
@@ -71,12 +78,12 @@ RowScale QuantizeRowImpl(const float* HWY_RESTRICT x, size_t count, int levels,
   const int32_t top = levels - 1;
   float low = 0, high = 0;
   RangeWithZero(x, count, low, high);
-  if (high == low) {  // A row of zeros.
-    std::fill_n(out, count, uint8_t{0});
-    return {};
-  }
   const float scale = (high - low) / static_cast<float>(top);
   const float inverse = static_cast<float>(top) / (high - low);
+  if (!std::isfinite(scale) || !std::isfinite(inverse)) {  // Not finite, or as good as zeros.
+    std::fill_n(out, count, uint8_t{0});
+    return {.scale = std::isfinite(scale) ? 1 : std::numeric_limits<float>::quiet_NaN()};
+  }
   const int32_t zero = std::clamp(NearestInt(-low * inverse), 0, top);
   const V factor = hn::Set(d, inverse);
   const auto offset = hn::Set(di, zero), most = hn::Set(di, top);
@@ -159,7 +166,7 @@ RowScale QuantizeRow(std::span<const float> x, int levels, uint8_t* out) {
 float QuantizeSymmetric(std::span<const float> x, int8_t* out) {
   float largest = 0;
   for (const float v : x) largest = std::max(largest, std::abs(v));
-  const float scale = largest > 0 ? largest / 127 : 1;
+  const float scale = std::max(largest / 127, std::numeric_limits<float>::min());
   for (size_t i = 0; i < x.size(); ++i) {
     out[i] = static_cast<int8_t>(std::nearbyint(x[i] / scale));
   }

@@ -10,7 +10,8 @@ namespace gannet::encoder::kernels {
 // fp32 to fewer bits and back, with the best instructions of the machine (Highway). Results are the
 // same bytes on every instruction set.
 
-// The nearest bfloat16 of each value, ties to even, as its upper 16 bits. NaN is not expected.
+// The nearest bfloat16 of each value, ties to even, as its upper 16 bits. NaN as arithmetic makes
+// it stays NaN.
 void RoundToBf16(std::span<const float> x, uint16_t* out);
 
 // Back to fp32.
@@ -23,7 +24,8 @@ struct RowScale {
 };
 
 // Asymmetric quantisation of one row to 0 ... `levels` − 1 (256, or 128 for machines whose products
-// would overflow): the range of the row, widened to hold 0, is divided evenly.
+// would overflow): the range of the row, widened to hold 0, is divided evenly. A row whose values
+// or range are not finite gets the scale NaN, so that all it stands for is NaN.
 RowScale QuantizeRow(std::span<const float> x, int levels, uint8_t* out);
 
 // Symmetric quantisation of one output channel's weights to −127 ... 127; returns its scale.

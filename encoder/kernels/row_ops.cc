@@ -128,6 +128,9 @@ float SumRow(size_t count, Term term) {
   return hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3))));
 }
 
+// 1/√v, and NaN for an infinite v: 0 would turn a row whose squares overflow into a plausible one.
+float InverseRoot(float v) { return 1.0F / std::sqrt(v) + v * 0.0F; }
+
 // One row whose length is a multiple of the vector; see AddLayerNormImpl for the others.
 void NormalizeRow(const float* x, const float* residual, size_t size, const float* gamma,
                   const float* beta, float epsilon, float* out) {
@@ -146,7 +149,7 @@ void NormalizeRow(const float* x, const float* residual, size_t size, const floa
                                   return hn::Mul(centred, centred);
                                 }) /
                          count;
-  const V scale = hn::Set(d, 1.0F / std::sqrt(variance + epsilon));
+  const V scale = hn::Set(d, InverseRoot(variance + epsilon));
   for (size_t i = 0; i < size; i += lanes) {
     const V normal = hn::Mul(hn::Sub(hn::LoadU(d, out + i), mean), scale);
     hn::StoreU(hn::MulAdd(normal, hn::LoadU(d, gamma + i), hn::LoadU(d, beta + i)), d, out + i);
@@ -164,7 +167,7 @@ void NormalizeOddRow(const float* x, const float* residual, size_t size, const f
   const float mean = sum / static_cast<float>(size);
   float squares = 0;
   for (size_t i = 0; i < size; ++i) squares += (out[i] - mean) * (out[i] - mean);
-  const float scale = 1.0F / std::sqrt(squares / static_cast<float>(size) + epsilon);
+  const float scale = InverseRoot(squares / static_cast<float>(size) + epsilon);
   for (size_t i = 0; i < size; ++i) out[i] = (out[i] - mean) * scale * gamma[i] + beta[i];
 }
 
@@ -184,7 +187,7 @@ void RmsNormRow(const float* x, size_t size, const float* gamma, float epsilon, 
     const V v = hn::LoadU(d, x + i);
     return hn::Mul(v, v);
   });
-  const V scale = hn::Set(d, 1.0F / std::sqrt(squares / static_cast<float>(size) + epsilon));
+  const V scale = hn::Set(d, InverseRoot(squares / static_cast<float>(size) + epsilon));
   for (size_t i = 0; i < size; i += lanes) {
     const V normal = hn::Mul(hn::LoadU(d, x + i), scale);
     hn::StoreU(hn::Mul(normal, hn::LoadU(d, gamma + i)), d, out + i);
@@ -194,7 +197,7 @@ void RmsNormRow(const float* x, size_t size, const float* gamma, float epsilon, 
 void RmsNormOddRow(const float* x, size_t size, const float* gamma, float epsilon, float* out) {
   float squares = 0;
   for (size_t i = 0; i < size; ++i) squares += x[i] * x[i];
-  const float scale = 1.0F / std::sqrt(squares / static_cast<float>(size) + epsilon);
+  const float scale = InverseRoot(squares / static_cast<float>(size) + epsilon);
   for (size_t i = 0; i < size; ++i) out[i] = x[i] * scale * gamma[i];
 }
 
@@ -202,6 +205,20 @@ void RmsNormImpl(const float* x, size_t rows, size_t size, const float* gamma, f
                  float* out) {
   const auto normalize = size % hn::Lanes(D()) == 0 ? RmsNormRow : RmsNormOddRow;
   for (size_t r = 0; r < rows; ++r) normalize(x + r * size, size, gamma, epsilon, out + r * size);
+}
+
+// x · 0 is NaN where x is not finite, and NaN stays in a sum.
+float SumOfZeros(const float* x, size_t count) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  V sum = hn::Zero(d);
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    sum = hn::MulAdd(hn::LoadU(d, x + i), hn::Zero(d), sum);
+  }
+  float rest = hn::GetLane(hn::SumOfLanes(d, sum));
+  for (; i < count; ++i) rest += x[i] * 0.0F;
+  return rest;
 }
 
 void RotateImpl(float* x, size_t half, const float* cosines, const float* sines) {
@@ -235,6 +252,7 @@ HWY_EXPORT(MultiplyImpl);
 HWY_EXPORT(AddImpl);
 HWY_EXPORT(AddLayerNormImpl);
 HWY_EXPORT(RmsNormImpl);
+HWY_EXPORT(SumOfZeros);
 HWY_EXPORT(RotateImpl);
 
 void Gelu(std::span<float> x) { HWY_DYNAMIC_DISPATCH(GeluImpl)(x.data(), x.size()); }
@@ -267,6 +285,10 @@ void AddLayerNorm(const float* x, const float* residual, size_t rows,
 
 void RmsNorm(const float* x, size_t rows, std::span<const float> gamma, float epsilon, float* out) {
   HWY_DYNAMIC_DISPATCH(RmsNormImpl)(x, rows, gamma.size(), gamma.data(), epsilon, out);
+}
+
+bool AllFinite(std::span<const float> x) {
+  return HWY_DYNAMIC_DISPATCH(SumOfZeros)(x.data(), x.size()) == 0;
 }
 
 void RotateHalves(std::span<float> x, const float* cosines, const float* sines) {

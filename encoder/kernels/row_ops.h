@@ -47,6 +47,9 @@ void AddLayerNorm(const float* x, const float* residual, size_t rows,
 // 2019, arXiv:1910.07467); `out` may be `x`.
 void RmsNorm(const float* x, size_t rows, std::span<const float> gamma, float epsilon, float* out);
 
+// Whether none of the values is an infinity or NaN.
+bool AllFinite(std::span<const float> x);
+
 // Rotates the pairs (x_i, x_{i+n}), n = x.size() / 2, by angles given by n cosines and n sines.
 void RotateHalves(std::span<float> x, const float* cosines, const float* sines);
 

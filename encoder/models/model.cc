@@ -56,24 +56,32 @@ absl::StatusOr<std::unique_ptr<const Model>> Model::Load(const std::filesystem::
   return file.Error("model_type", fmt::format("\"{}\" is not among {}", type, known));
 }
 
-absl::Status Model::Check(const PackedBatch& batch) const {
-  for (size_t s = 0; s < batch.sequences(); ++s) {
-    const size_t length = batch.length(s);
-    if (length == 0 || (dimensions_.positions != 0 && length > dimensions_.positions)) {
-      return absl::InvalidArgumentError(fmt::format("sequence {} has {} tokens, expected 1 to {}",
-                                                    s, length, dimensions_.positions));
+absl::Status Model::Check(std::span<const TokenId> ids, std::span<const uint8_t> type_ids) const {
+  if (ids.empty() || (dimensions_.positions != 0 && ids.size() > dimensions_.positions)) {
+    return absl::InvalidArgumentError(
+        fmt::format("{} tokens, expected 1 to {}", ids.size(), dimensions_.positions));
+  }
+  for (const TokenId id : ids) {
+    if (id < 0 || static_cast<size_t>(id) >= dimensions_.vocabulary) {
+      return absl::InvalidArgumentError(fmt::format(
+          "token id {} is outside the model's vocabulary of {}", id, dimensions_.vocabulary));
     }
   }
-  for (size_t row = 0; row < batch.rows(); ++row) {
-    if (batch.ids[row] < 0 || static_cast<size_t>(batch.ids[row]) >= dimensions_.vocabulary) {
-      return absl::InvalidArgumentError(
-          fmt::format("token id {} is outside the model's vocabulary of {}", batch.ids[row],
-                      dimensions_.vocabulary));
-    }
-    if (dimensions_.token_types != 0 && batch.type_ids[row] >= dimensions_.token_types) {
+  for (const uint8_t type : type_ids) {
+    if (dimensions_.token_types != 0 && type >= dimensions_.token_types) {
       return absl::InvalidArgumentError(fmt::format("token type {} is outside the model's {} types",
-                                                    batch.type_ids[row], dimensions_.token_types));
+                                                    type, dimensions_.token_types));
     }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Model::Check(const PackedBatch& batch) const {
+  for (size_t s = 0; s < batch.sequences(); ++s) {
+    const size_t first = batch.offsets[s], length = batch.length(s);
+    GANNET_RETURN_IF_ERROR(base::Annotate(Check(std::span(batch.ids).subspan(first, length),
+                                                std::span(batch.type_ids).subspan(first, length)),
+                                          fmt::format("sequence {}", s)));
   }
   return absl::OkStatus();
 }

@@ -37,7 +37,9 @@ class Model {
 
   const ModelDimensions& dimensions() const { return dimensions_; }
 
-  // Checks what Forward relies on: ids and types in range, no sequence empty or too long.
+  // Checks what Forward relies on, of one sequence or of all in a batch: ids and types in range,
+  // not empty, not too long.
+  absl::Status Check(std::span<const TokenId> ids, std::span<const uint8_t> type_ids) const;
   absl::Status Check(const PackedBatch& batch) const;
 
   // Token vectors of a checked batch after the last layer: hidden is [rows, d]. With `pool` the

@@ -40,7 +40,9 @@ class IndexJob {
   absl::StatusOr<bool> ReadBlock();
   absl::StatusOr<std::optional<Document>> ReadGoodLine();
   absl::Status Skip(const absl::Status& reason);
+  void Count(const Document& document);
   absl::Status StoreBlock();
+  absl::StatusOr<encoder::Embeddings> EmbedBlock() const;
 
   const encoder::Embedder& model_;
   Collection& collection_;
@@ -50,6 +52,7 @@ class IndexJob {
   std::optional<base::Progress> progress_;
   std::unordered_set<std::string> seen_;  // Ids of this input.
   std::vector<Document> block_;
+  std::vector<uint64_t> lines_;  // Of the documents in block_.
   IndexReport report_;
 };
 
@@ -73,13 +76,13 @@ absl::StatusOr<bool> IndexJob::ReadBlock() {
   while (block_.size() < options_.block_documents) {
     GANNET_ASSIGN_OR_RETURN(std::optional<Document> document, ReadGoodLine());
     if (!document.has_value()) return false;
-    ++report_.documents;
-    if (document->title.empty() && document->text.empty()) ++report_.empty_texts;
     GANNET_ASSIGN_OR_RETURN(const bool stored, collection_.Contains(*document));
     if (stored) {
       ++report_.unchanged;
+      Count(*document);
     } else {
       block_.push_back(*std::move(document));
+      lines_.push_back(reader_.line());
     }
   }
   return true;
@@ -110,20 +113,41 @@ absl::Status IndexJob::Skip(const absl::Status& reason) {
   return absl::OkStatus();
 }
 
-absl::Status IndexJob::StoreBlock() {
-  if (block_.empty()) return absl::OkStatus();
+void IndexJob::Count(const Document& document) {
+  ++report_.documents;
+  if (document.title.empty() && document.text.empty()) ++report_.empty_texts;
+}
+
+absl::StatusOr<encoder::Embeddings> IndexJob::EmbedBlock() const {
   std::vector<std::string> texts;
   for (const Document& document : block_) texts.push_back(EmbeddedText(document));
   const std::vector<std::string_view> views(texts.begin(), texts.end());
-  GANNET_ASSIGN_OR_RETURN(const encoder::Embeddings embeddings,
-                          model_.Embed(views, encoder::TextRole::kDocument, pool_));
-  for (const encoder::TokenCount& count : embeddings.tokens) {
-    report_.tokens_read += count.read;
-    if (count.cut()) ++report_.cut_texts;
+  return model_.Embed(views, encoder::TextRole::kDocument, pool_);
+}
+
+absl::Status IndexJob::StoreBlock() {
+  if (block_.empty()) return absl::OkStatus();
+  GANNET_ASSIGN_OR_RETURN(const encoder::Embeddings embeddings, EmbedBlock());
+  std::vector<Document> good;
+  std::vector<float> vectors;
+  absl::Status status;
+  for (size_t i = 0; i < block_.size(); ++i) {
+    if (!embeddings.status(i).ok()) {
+      status.Update(Skip(base::Annotate(
+          embeddings.status(i), fmt::format("{}:{}: document \"{}\"", options_.input.string(),
+                                            lines_[i], block_[i].id))));
+      continue;
+    }
+    Count(block_[i]);
+    report_.tokens_read += embeddings.tokens[i].read;
+    if (embeddings.tokens[i].cut()) ++report_.cut_texts;
+    good.push_back(std::move(block_[i]));
+    vectors.insert(vectors.end(), embeddings[i].begin(), embeddings[i].end());
   }
-  GANNET_RETURN_IF_ERROR(collection_.Put(block_, embeddings.values));
+  if (!good.empty()) GANNET_RETURN_IF_ERROR(collection_.Put(good, vectors));
   block_.clear();
-  return absl::OkStatus();
+  lines_.clear();
+  return status;  // After what is good is stored.
 }
 
 }  // namespace

@@ -14,7 +14,8 @@
 
 namespace gannet::indexer {
 
-// What to do with a line that is not a document, or repeats an `_id` of the same input.
+// What to do with a line that is not a document, repeats an `_id` of the same input, or holds a
+// document that the model cannot embed.
 enum class BadLinePolicy { kStop, kSkip };
 
 enum class ProgressDisplay { kNone, kStandardError };
@@ -27,7 +28,7 @@ struct IndexJobOptions {
 };
 
 struct IndexReport {
-  uint64_t documents = 0;       // Good lines.
+  uint64_t documents = 0;       // Good lines, all of them stored.
   uint64_t unchanged = 0;       // Of them, stored before with the same content: not encoded again.
   uint64_t empty_texts = 0;     // Of them, with neither title nor text; stored like the others.
   uint64_t cut_texts = 0;       // Longer than the model reads; encoded up to its limit.
@@ -39,8 +40,9 @@ struct IndexReport {
 };
 
 // Reads the corpus, encodes it block by block and stores each block durably. On an error every
-// block before it is stored, and the message says where the input went wrong; running the job again
-// goes on from there, because what is stored already is not encoded again.
+// block before it is stored, and what is good of its own; the message says where the input went
+// wrong. Running the job again goes on from there, because what is stored already is not encoded
+// again.
 absl::StatusOr<IndexReport> RunIndexJob(const encoder::Embedder& model, Collection& collection,
                                         const IndexJobOptions& options, base::ThreadPool& pool);
 

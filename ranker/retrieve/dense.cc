@@ -30,6 +30,7 @@ absl::StatusOr<std::vector<std::vector<Hit>>> RetrieveDense(const indexer::Colle
   std::vector<std::vector<Hit>> hits(queries.size());
   std::vector<absl::Status> statuses(queries.size());
   pool.ParallelFor(queries.size(), [&](size_t i) {
+    if (!queries.status(i).ok()) return;
     absl::StatusOr<std::vector<Hit>> found = RetrieveOne(collection, queries[i], k);
     if (found.ok()) {
       hits[i] = *std::move(found);

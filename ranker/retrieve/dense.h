@@ -13,7 +13,8 @@
 namespace gannet::ranker {
 
 // The `k` hits of each query vector by the similarity of the collection's vectors, best first; the
-// stage's name is "dense". Queries are spread over the pool's threads.
+// stage's name is "dense". A query without a vector has no hits. Queries are spread over the pool's
+// threads.
 absl::StatusOr<std::vector<std::vector<Hit>>> RetrieveDense(const indexer::Collection& collection,
                                                             const encoder::Embeddings& queries,
                                                             size_t k, base::ThreadPool& pool);

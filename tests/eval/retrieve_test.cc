@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/status.h"
 #include "tests/testing/shared_data.h"
 
 namespace gannet::eval {
@@ -13,7 +14,8 @@ namespace {
 
 using ::testing::ElementsAre;
 
-// Embeds a text as its length and 1; says that texts of more than nine bytes were cut.
+// Embeds a text as its length and 1, one without a byte not at all; says that texts of more than
+// nine bytes were cut.
 class LengthEmbedder : public encoder::Embedder {
  public:
   absl::StatusOr<encoder::Embeddings> Embed(std::span<const std::string_view> texts,
@@ -24,6 +26,7 @@ class LengthEmbedder : public encoder::Embedder {
     for (const std::string_view text : texts) {
       embeddings.values.push_back(static_cast<float>(text.size()));
       embeddings.values.push_back(1);
+      embeddings.errors.push_back(text.empty() ? absl::InternalError("empty") : absl::OkStatus());
       embeddings.tokens.push_back({.total = text.size(), .read = std::min(text.size(), size_t{9})});
     }
     return embeddings;
@@ -121,6 +124,11 @@ TEST_F(RetrieveTest, ADroppedIdenticalIdLeavesTheDepthAsItIs) {
 TEST_F(RetrieveTest, ASmallCollectionGivesWhatItHas) {
   ASSERT_OK_AND_ASSIGN(const Retrieval retrieval, Run({{"q", "a"}}, {.depth = 100}));
   EXPECT_EQ(retrieval.run.rankings[0].documents.size(), 20u);
+}
+
+TEST_F(RetrieveTest, AQueryThatCannotBeAnsweredIsNamed) {
+  const absl::Status status = Run({{"q1", "abc"}, {"q2", ""}}, {.depth = 2}).status();
+  EXPECT_EQ(base::Message(status), "query q2: empty");
 }
 
 TEST_F(RetrieveTest, NoQueriesGiveAnEmptyRun) {

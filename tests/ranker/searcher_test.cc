@@ -59,6 +59,19 @@ TEST_F(SearcherTest, MoreHitsThanDocumentsGivesThemAll) {
   EXPECT_EQ(searcher.Search(queries, 0, pool_).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(SearcherTest, AQueryThatCannotBeEmbeddedLeavesTheOthersTheirHits) {
+  ASSERT_OK_AND_ASSIGN(const Searcher searcher, Searcher::Make(model_, *collection_));
+  const std::vector<std::string_view> queries = {"cold sea", "unspeakable", "gannets dive"};
+  ASSERT_OK_AND_ASSIGN(const auto results, searcher.Search(queries, 2, pool_));
+  ASSERT_EQ(results.size(), 3u);
+  EXPECT_EQ(results[1].status.code(), absl::StatusCode::kInternal);
+  EXPECT_TRUE(results[1].hits.empty());
+  EXPECT_TRUE(results[0].status.ok());
+  EXPECT_EQ(results[0].hits.at(0).id, "d1");
+  EXPECT_TRUE(results[2].status.ok());
+  EXPECT_EQ(results[2].hits.at(0).id, "d0");
+}
+
 TEST_F(SearcherTest, AnotherModelIsRefusedNamingBoth) {
   const WordEmbedder other("0therF1ngerprint");
   const absl::Status status = Searcher::Make(other, *collection_).status();

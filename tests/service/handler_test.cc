@@ -130,6 +130,12 @@ TEST_F(HandlerTest, RefusesAQueryThatIsEmptyOrTooLong) {
   ExpectRefused(Request("seventeen letters"), "query: 17 bytes, this server reads at most 16");
 }
 
+TEST_F(HandlerTest, AQueryThatCannotBeEmbeddedIsAnError) {
+  const absl::Status status = Search(Request("cat #")).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(base::Message(status), "query: a hash");
+}
+
 TEST_F(HandlerTest, RefusesAViewThatDoesNotExist) {
   v1::SearchRequest request = Request("cat");
   request.set_view(static_cast<v1::DocumentView>(7));

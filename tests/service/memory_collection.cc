@@ -47,6 +47,8 @@ absl::StatusOr<encoder::Embeddings> LetterModel::Embed(std::span<const std::stri
         std::sqrt(std::inner_product(counts.begin(), counts.end(), counts.begin(), 0.0f));
     for (const float count : counts) embeddings.values.push_back(norm > 0 ? count / norm : 0);
     embeddings.tokens.push_back({.total = text.size(), .read = read});
+    const bool hash = text.find('#') != std::string_view::npos;
+    embeddings.errors.push_back(hash ? absl::InternalError("a hash") : absl::OkStatus());
   }
   return embeddings;
 }

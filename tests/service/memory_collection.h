@@ -34,7 +34,7 @@ class Gate {
 };
 
 // A model whose vector is how often each letter occurs, at length 1: texts made of the same letters
-// are near each other. Reads at most 8 tokens (letters).
+// are near each other. Reads at most 8 tokens (letters). A text with a '#' has no vector.
 class LetterModel final : public encoder::Embedder {
  public:
   // Each Embed passes `gate` first, where there is one.

@@ -12,6 +12,7 @@ absl::StatusOr<encoder::Embeddings> WordEmbedder::Embed(std::span<const std::str
   encoder::Embeddings embeddings;
   embeddings.dimension = dimension();
   embeddings.values.resize(texts.size() * dimension());
+  embeddings.errors.resize(texts.size());
   for (size_t i = 0; i < texts.size(); ++i) {
     std::istringstream words{std::string(texts[i])};
     encoder::TokenCount count;
@@ -21,6 +22,9 @@ absl::StatusOr<encoder::Embeddings> WordEmbedder::Embed(std::span<const std::str
       embeddings.values[i * dimension() + base::Xxh3(word) % dimension()] += 1;
     }
     embeddings.tokens.push_back(count);
+    if (texts[i].find("unspeakable") != std::string_view::npos) {
+      embeddings.errors[i] = absl::InternalError("unspeakable");
+    }
   }
   texts_embedded_ += texts.size();
   return embeddings;

@@ -8,7 +8,8 @@
 namespace gannet::testing {
 
 // A bi-encoder simple enough to foretell: each word adds 1 to one of 64 components, chosen by its
-// hash; texts that share words are near. Reads at most 16 words.
+// hash; texts that share words are near. Reads at most 16 words. A text with the word "unspeakable"
+// has no vector.
 class WordEmbedder final : public encoder::Embedder {
  public:
   explicit WordEmbedder(std::string fingerprint = "f0") : fingerprint_(std::move(fingerprint)) {}

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -12,6 +13,7 @@
 #include "base/status.h"
 #include "encoder/checkpoint/safetensors.h"
 #include "tests/testing/shared_data.h"
+#include "tests/testing/tensor_writer.h"
 
 namespace gannet::encoder {
 namespace {
@@ -100,13 +102,95 @@ TEST(EmbedderTest, TheSameTextHasTheSameBytesInAnyCompanyAndOnAnyNumberOfThreads
   }
 }
 
-TEST(EmbedderTest, IllFormedTextIsRefusedByItsIndex) {
+bool SameBytes(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+TEST(EmbedderTest, IllFormedTextIsAnErrorOfItsOwn) {
   ASSERT_OK_AND_ASSIGN(const auto model, Embedder::Open(kTinyBert));
   base::ThreadPool pool(1);
-  const std::vector<std::string_view> texts = {"fine", "bad \xff byte"};
-  const absl::Status status = model->Embed(texts, TextRole::kQuery, pool).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_NE(base::Message(status).find("text 1"), std::string_view::npos) << status;
+  const Embeddings embeddings = EmbedAll(*model, {"fine", "bad \xff byte", "sea"}, pool);
+  ASSERT_EQ(embeddings.size(), 3u);
+  EXPECT_EQ(embeddings.status(1).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(base::Message(embeddings.FirstError()), "text 1: not well-formed UTF-8");
+  EXPECT_TRUE(std::ranges::all_of(embeddings[1], [](float v) { return v == 0; }));
+
+  const Embeddings others = EmbedAll(*model, {"fine", "sea"}, pool);
+  ASSERT_OK(others.FirstError());
+  ASSERT_OK(embeddings.status(0));
+  ASSERT_OK(embeddings.status(2));
+  EXPECT_TRUE(SameBytes(embeddings[0], others[0]));
+  EXPECT_TRUE(SameBytes(embeddings[2], others[1]));
+}
+
+// tests/data/tiny_bert with another vector for the token "stone" and another pooling.
+class StoneModel {
+ public:
+  StoneModel(float value, const std::string& pooling) {
+    std::filesystem::copy(kTinyBert, path(), std::filesystem::copy_options::recursive);
+    const auto file = SafetensorsFile::Open(kTinyBert / "model.safetensors");
+    EXPECT_TRUE(file.ok()) << file.status();
+    testing::FloatTensors tensors;
+    for (const auto& [name, tensor] : file->tensors()) {
+      tensors[name] = {tensor.shape, ToFloats(tensor)};
+    }
+    std::ifstream vocabulary(kTinyBert / "vocab.txt");
+    size_t id = 0;
+    for (std::string token; std::getline(vocabulary, token) && token != "stone";) ++id;
+    std::vector<float>& words = tensors["embeddings.word_embeddings.weight"].values;
+    std::fill_n(words.begin() + static_cast<std::ptrdiff_t>(32 * id), 32, value);
+    folder_.Write("model/model.safetensors", testing::SafetensorsContent(tensors));
+    folder_.Write("model/1_Pooling/config.json",
+                  R"({"pooling_mode_mean_tokens":false,"pooling_mode_)" + pooling + R"(":true})");
+  }
+  std::filesystem::path path() const { return folder_.path() / "model"; }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+class OverflowTest : public ::testing::TestWithParam<Precision> {};
+
+INSTANTIATE_TEST_SUITE_P(Precisions, OverflowTest,
+                         ::testing::Values(Precision::kFp32, Precision::kBf16, Precision::kInt8),
+                         [](const auto& precision) {
+                           return std::string(PrecisionName(precision.param));
+                         });
+
+// Vectors so large that a sum over one is infinite, then NaN: whatever row of the text is pooled.
+TEST_P(OverflowTest, IsAnErrorOfItsTextAndItsNeighboursKeepTheirBytes) {
+  const std::vector<std::string_view> texts = {"the sea",  "a river of stone", "stone",
+                                               "the bird", "stone by the sea", ""};
+  base::ThreadPool one(1), four(4);
+  for (const char* pooling : {"cls_token", "mean_tokens", "max_tokens", "lasttoken"}) {
+    const StoneModel sound(1, pooling), broken(3e38F, pooling);
+    ASSERT_OK_AND_ASSIGN(const auto clean, Embedder::Open(sound.path(), {.precision = GetParam()}));
+    ASSERT_OK_AND_ASSIGN(const auto model,
+                         Embedder::Open(broken.path(), {.precision = GetParam()}));
+    const Embeddings want = EmbedAll(*clean, texts, one);
+    ASSERT_OK(want.FirstError());
+    for (base::ThreadPool* pool : {&one, &four, &one}) {  // Again, with what was left in buffers.
+      const Embeddings got = EmbedAll(*model, texts, *pool);
+      for (size_t i = 0; i < texts.size(); ++i) {
+        if (texts[i].find("stone") == std::string_view::npos) {
+          EXPECT_TRUE(got.status(i).ok()) << pooling << ": " << texts[i];
+          EXPECT_TRUE(SameBytes(got[i], want[i])) << pooling << ": " << texts[i];
+        } else {
+          EXPECT_EQ(got.status(i).code(), absl::StatusCode::kInternal) << pooling << texts[i];
+          EXPECT_NE(base::Message(got.status(i)).find("not finite"), std::string_view::npos);
+          EXPECT_EQ(got.tokens[i].total, want.tokens[i].total);
+        }
+      }
+    }
+  }
+}
+
+TEST(EmbedderTest, WeightsThatAreNotFiniteAreRefusedByFileAndTensor) {
+  const StoneModel model(NAN, "mean_tokens");
+  const absl::Status status = Embedder::Open(model.path()).status();
+  for (const char* part : {"model.safetensors", "embeddings.word_embeddings.weight", "nan"}) {
+    EXPECT_NE(base::Message(status).find(part), std::string_view::npos) << status;
+  }
 }
 
 TEST(EmbedderTest, PromptsArePutBeforeTheText) {

@@ -107,6 +107,22 @@ TEST(StaticEmbedderTest, BadFoldersAreRefused) {
 }
 
 // The real potion-base-2M against its formula in numpy.
+TEST(StaticEmbedderTest, ATextThatHasNoVectorLeavesTheOthersTheirs) {
+  TinyStaticModel folder;
+  folder.Write("modules.json", kModules);
+  folder.WriteTable({{"embeddings", {{4, 2}, {100, 100, 1, 2, 3, 4, 3e38F, 7}}}});
+  ASSERT_OK_AND_ASSIGN(const auto model, Embedder::Open(folder.path()));
+  base::ThreadPool pool(2);
+  const std::vector<std::string_view> texts = {"the sea", "stone stone", "\xff", "sea"};
+  ASSERT_OK_AND_ASSIGN(const Embeddings got, model->Embed(texts, TextRole::kDocument, pool));
+  EXPECT_EQ(got.status(0), absl::OkStatus());
+  EXPECT_EQ(got.status(1).code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(got.status(2).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(got.status(3), absl::OkStatus());
+  EXPECT_EQ(got.values, (Floats{2, 3, 0, 0, 0, 0, 3, 4}));
+  EXPECT_EQ(base::Message(got.FirstError()).substr(0, 8), "text 1: ");
+}
+
 class PotionTest : public ::testing::Test {
  protected:
   void SetUp() override {

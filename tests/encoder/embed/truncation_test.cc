@@ -46,6 +46,16 @@ TEST(TruncationTest, AnEmbedderKeepsTheFirstValues) {
   }
 }
 
+TEST(TruncationTest, ATextWithoutAVectorKeepsItsError) {
+  const std::vector<std::string_view> texts = {"the sea", "\xff"};
+  base::ThreadPool pool(1);
+  ASSERT_OK_AND_ASSIGN(auto full, Embedder::Open(GANNET_TEST_DATA "/tiny_bert"));
+  ASSERT_OK_AND_ASSIGN(const auto model, Truncate(std::move(full), 8, Truncation::kNormalize));
+  ASSERT_OK_AND_ASSIGN(const Embeddings got, model->Embed(texts, TextRole::kQuery, pool));
+  EXPECT_TRUE(got.status(0).ok());
+  EXPECT_EQ(got.status(1).code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST(TruncationTest, ALengthThatTheVectorsDoNotHaveIsRefused) {
   for (const size_t dimension : {0, 33}) {
     ASSERT_OK_AND_ASSIGN(auto full, Embedder::Open(GANNET_TEST_DATA "/tiny_bert"));

@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 #include <hwy/targets.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "encoder/kernels/attention.h"
@@ -158,6 +160,36 @@ TEST_P(EveryTarget, RmsNormEqualsTheFormula) {
     EXPECT_LT(MaxError(got, want), 1e-6) << size;
     RmsNorm(x.data(), 3, gamma, 1e-6F, x.data());
     EXPECT_TRUE(SameBytes(x, got)) << "in place, size " << size;
+  }
+}
+
+TEST_P(EveryTarget, OneValueThatIsNotFiniteIsSeenWhereverItStands) {
+  for (const size_t size : {0, 1, 16, 37, 100}) {
+    std::vector<float> x = RandomVector(size, 40, 1e37F);
+    EXPECT_TRUE(AllFinite(x));
+    for (float& v : x) {
+      for (const float bad : {INFINITY, -INFINITY, NAN}) {
+        const float before = std::exchange(v, bad);
+        EXPECT_FALSE(AllFinite(x));
+        v = before;
+      }
+    }
+  }
+}
+
+TEST_P(EveryTarget, ARowWhoseSquaresOverflowDoesNotTurnIntoAPlausibleOne) {
+  for (const size_t size : {7, 64}) {
+    std::vector<float> x(2 * size, 1), out(2 * size), clean(2 * size);
+    const std::vector<float> gamma = RandomVector(size, 41), beta = RandomVector(size, 42);
+    for (size_t i = 0; i < size; ++i) x[size + i] = i % 2 == 0 ? 1e25F : -1e25F;
+    RmsNorm(x.data(), 2, gamma, 1e-6F, out.data());
+    RmsNorm(x.data(), 1, gamma, 1e-6F, clean.data());
+    EXPECT_TRUE(SameBytes(std::span(out).first(size), std::span(clean).first(size)));
+    for (size_t i = size; i < 2 * size; ++i) EXPECT_TRUE(std::isnan(out[i])) << i;
+    AddLayerNorm(x.data(), nullptr, 2, {gamma, beta, 1e-12F}, out.data());
+    AddLayerNorm(x.data(), nullptr, 1, {gamma, beta, 1e-12F}, clean.data());
+    EXPECT_TRUE(SameBytes(std::span(out).first(size), std::span(clean).first(size)));
+    for (size_t i = size; i < 2 * size; ++i) EXPECT_TRUE(std::isnan(out[i])) << i;
   }
 }
 
@@ -350,6 +382,28 @@ TEST_P(EveryTarget, AttentionBearsScoresFarApart) {
   for (const float value : out) EXPECT_EQ(value, 5.0F);
 }
 
+TEST_P(EveryTarget, AScoreThatIsNotANumberReachesTheRowsThatSeeItAndNoOther) {
+  constexpr size_t kDim = 16, kKey = 277;
+  RandomAttention attention(300, kDim);
+  for (const float soft_cap : {0.0F, 5.0F}) {
+    const AttentionOptions causal{.scale = 0.3F, .soft_cap = soft_cap, .right = 0};
+    attention.k[kKey * kDim] = 1;
+    attention.head.Pack({attention.k.data(), kDim}, {attention.v.data(), kDim}, 300, kDim);
+    const std::vector<float> clean = attention.Run(causal, 272, 12);
+    attention.k[kKey * kDim] = NAN;
+    attention.head.Pack({attention.k.data(), kDim}, {attention.v.data(), kDim}, 300, kDim);
+    const std::vector<float> got = attention.Run(causal, 272, 12);
+    for (size_t r = 0; r < 12; ++r) {
+      const auto row = std::span(got).subspan(r * kDim, kDim);
+      if (272 + r < kKey) {
+        EXPECT_TRUE(SameBytes(row, std::span(clean).subspan(r * kDim, kDim))) << r;
+      } else {
+        EXPECT_TRUE(std::ranges::all_of(row, [](float v) { return std::isnan(v); })) << r;
+      }
+    }
+  }
+}
+
 TEST_P(EveryTarget, Bf16IsTheNearestWithTiesToEven) {
   const std::vector<float> x = {0.0F,
                                 -0.0F,
@@ -395,6 +449,49 @@ TEST_P(EveryTarget, AQuantisedRowStandsForTheRow) {
   std::vector<uint8_t> q(7, 9);
   EXPECT_EQ(QuantizeRow(zeros, 256, q.data()).zero, 0);
   EXPECT_EQ(q, std::vector<uint8_t>(7, 0));
+}
+
+TEST_P(EveryTarget, ARowThatIsNotFiniteStandsForNaN) {
+  const std::vector<float> scale(40, 0.5F), bias(40, 1);
+  const std::vector<int32_t> sums(40, 7), column_sums(40, 3);
+  for (const size_t size : {1, 16, 37}) {
+    for (size_t place = 0; place < size; place += 4) {
+      for (const float bad : {INFINITY, -INFINITY, NAN}) {
+        std::vector<float> x = RandomVector(size, 43);
+        x[place] = bad;
+        std::vector<uint8_t> q(size, 9);
+        const RowScale row = QuantizeRow(x, 256, q.data());
+        EXPECT_EQ(q, std::vector<uint8_t>(size, 0));
+        std::vector<float> y(40);
+        Dequantize(sums.data(), std::span(&row, 1), {scale, column_sums, bias}, y.data(), 40);
+        for (const float v : y) EXPECT_TRUE(std::isnan(v));
+      }
+    }
+  }
+  std::vector<uint8_t> q(2);
+  EXPECT_TRUE(std::isnan(QuantizeRow(std::vector<float>{3e38F, -3e38F}, 256, q.data()).scale));
+}
+
+TEST_P(EveryTarget, AWideRangeOfTinyValuesIsAsGoodAsZeros) {
+  std::vector<uint8_t> q(20, 9);
+  const RowScale row = QuantizeRow(std::vector<float>(20, 1e-38F), 256, q.data());
+  EXPECT_TRUE(std::isfinite(row.scale));
+  EXPECT_EQ(q, std::vector<uint8_t>(20, static_cast<uint8_t>(row.zero)));
+  std::vector<int8_t> w(3);
+  EXPECT_GT(QuantizeSymmetric(std::vector<float>{0x1p-149F, -0x1p-149F, 0}, w.data()), 0);
+  EXPECT_EQ(w, std::vector<int8_t>(3, 0));
+}
+
+TEST_P(EveryTarget, NaNOfArithmeticStaysNaNInBf16) {
+  volatile float zero = 0;
+  const float made = zero / zero;
+  for (const float bad : {made, -made, NAN, -NAN}) {
+    for (const size_t size : {1, 16, 37}) {
+      std::vector<uint16_t> rounded(size);
+      RoundToBf16(std::vector<float>(size, bad), rounded.data());
+      for (const uint16_t bits : rounded) EXPECT_TRUE(std::isnan(FromBf16(bits)));
+    }
+  }
 }
 
 TEST_P(EveryTarget, DequantisedSumsEqualTheFormula) {
@@ -477,6 +574,29 @@ TEST_P(PackedLinearTest, ARowHasTheSameBytesForAnyNumberOfRows) {
     std::vector<float> some(rows * kOutputs);
     linear.Apply(x.data(), rows, some.data());
     ASSERT_TRUE(SameBytes(some, std::span(all).first(some.size()))) << rows;
+  }
+}
+
+TEST_P(PackedLinearTest, ARowThatIsNotFiniteLeavesTheOthersTheirBytes) {
+  constexpr size_t kInputs = 384, kOutputs = 192, kRows = 5, kBad = 2;
+  const std::vector<float> weight = RandomVector(kInputs * kOutputs, 44),
+                           bias = RandomVector(kOutputs, 45);
+  ASSERT_OK_AND_ASSIGN(const PackedLinear linear,
+                       PackedLinear::Pack(weight, bias, kInputs, kOutputs, GetParam()));
+  std::vector<float> x = RandomVector(kRows * kInputs, 46), clean(kRows * kOutputs);
+  linear.Apply(x.data(), kRows, clean.data());
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    x[kBad * kInputs + 100] = bad;
+    std::vector<float> got(kRows * kOutputs);
+    linear.Apply(x.data(), kRows, got.data());
+    for (size_t r = 0; r < kRows; ++r) {
+      const auto row = std::span(got).subspan(r * kOutputs, kOutputs);
+      if (r == kBad) {
+        EXPECT_TRUE(std::ranges::none_of(row, [](float v) { return std::isfinite(v); }));
+      } else {
+        EXPECT_TRUE(SameBytes(row, std::span(clean).subspan(r * kOutputs, kOutputs))) << r;
+      }
+    }
   }
 }
 

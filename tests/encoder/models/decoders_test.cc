@@ -198,6 +198,13 @@ class TinyDecoder {
     folder_.Write("config.json", config.dump());
   }
 
+  // Fills the vector that a token enters with.
+  void SetTokenVector(size_t id, float value) {
+    std::vector<float>& values = tensors_["model.embed_tokens.weight"].values;
+    std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(16 * id), 16, value);
+    folder_.Write("model.safetensors", testing::SafetensorsContent(tensors_));
+  }
+
   // Two files and their index instead of one.
   void Shard() {
     testing::FloatTensors shards[2];
@@ -307,6 +314,21 @@ TEST(DecoderTest, WithoutPositionsTheOrderOfTheTokensDoesNotMatter) {
   EXPECT_LT(difference({0, 0}), 1e-5);
   EXPECT_GT(difference({1, 0}), 1e-2);
   EXPECT_GT(difference({0, 1}), 1e-2);
+}
+
+TEST(DecoderTest, ATokenWhoseSquaresOverflowSpoilsItsSequenceAlone) {
+  TinyDecoder decoder;
+  decoder.Configure();
+  decoder.SetTokenVector(11, 1e30F);
+  const std::vector<TokenId> sound = {3, 7, 1, 19}, spoilt = {5, 2, 11, 4};
+  for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
+    ASSERT_OK_AND_ASSIGN(const auto model, decoder.Load({.precision = precision}));
+    const std::vector<float> alone = TokenVectors(*model, BatchOf({sound}));
+    const std::vector<float> together = TokenVectors(*model, BatchOf({sound, spoilt, sound}));
+    EXPECT_TRUE(SameBytes(std::span(together).first(4 * 16), alone));
+    EXPECT_TRUE(SameBytes(std::span(together).last(4 * 16), alone));
+    for (size_t i = 6 * 16; i < 8 * 16; ++i) EXPECT_FALSE(std::isfinite(together[i])) << i;
+  }
 }
 
 struct RefusedConfig {

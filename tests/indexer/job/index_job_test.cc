@@ -127,6 +127,32 @@ TEST_F(IndexJobTest, BadLinesMayBeSkippedAndAreCounted) {
   EXPECT_EQ(collection_->size(), 4u);
 }
 
+constexpr std::string_view kOneUnspeakable =
+    "{\"_id\":\"a\",\"text\":\"gull\"}\n"
+    "{\"_id\":\"b\",\"text\":\"unspeakable\"}\n"
+    "{\"_id\":\"c\",\"text\":\"sea\"}\n";
+
+TEST_F(IndexJobTest, ADocumentThatCannotBeEmbeddedStopsTheJobAfterWhatWasGood) {
+  const absl::Status status = Index(kOneUnspeakable).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_NE(base::Message(status).find("corpus.jsonl:2: document \"b\": unspeakable"),
+            std::string_view::npos)
+      << status;
+  EXPECT_EQ(collection_->size(), 1u);
+}
+
+TEST_F(IndexJobTest, ADocumentThatCannotBeEmbeddedMayBeSkippedAndIsCounted) {
+  ASSERT_OK_AND_ASSIGN(const IndexReport report, Index(kOneUnspeakable, BadLinePolicy::kSkip));
+  EXPECT_EQ(report.documents, 2u);
+  EXPECT_EQ(report.tokens_read, 2u);
+  EXPECT_EQ(report.skipped_lines, 1u);
+  ASSERT_EQ(report.skipped_examples.size(), 1u);
+  EXPECT_NE(report.skipped_examples[0].find("corpus.jsonl:2: document \"b\""), std::string::npos);
+  EXPECT_EQ(collection_->size(), 2u);
+  ASSERT_OK_AND_ASSIGN(const bool stored, collection_->Contains({"c", "", "sea", "{}"}));
+  EXPECT_TRUE(stored);
+}
+
 TEST_F(IndexJobTest, IllFormedUtf8IsReplacedAndCounted) {
   ASSERT_OK_AND_ASSIGN(const IndexReport report,
                        Index("{\"_id\":\"a\",\"text\":\"sea \xff\xfe bird\"}\n"));
