@@ -17,8 +17,8 @@
 #include "encoder/embed/pooling.h"
 #include "encoder/embed/static_embedder.h"
 #include "encoder/embed/vector_modules.h"
+#include "encoder/layers/packed_batch.h"
 #include "encoder/models/model.h"
-#include "encoder/models/packed_batch.h"
 #include "encoder/tokenizer/tokenizer.h"
 
 namespace gannet::encoder {

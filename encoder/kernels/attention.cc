@@ -347,6 +347,50 @@ void AttendImpl(const PackedHead& head, HeadRows queries, size_t rows,
   }
 }
 
+// Copies into `out`, rows of `stride`, the scores of a tile for the keys that its rows see.
+template <size_t kRows>
+void ScoreTile(const PackedHead& head, const AttentionOptions& options, RowTile& tile, float* out,
+               size_t stride) {
+  const KeyRange seen{tile.visible[0].begin, tile.visible[tile.rows - 1].end};
+  constexpr size_t kBlock = PackedHead::kBlockKeys;
+  for (size_t block = seen.begin / kBlock; !seen.empty() && block * kBlock < seen.end; ++block) {
+    const size_t first = block * kBlock, keys = std::min(kBlock, head.length() - first);
+    const size_t padded_keys = RoundUp(keys, PackedHead::kPadding);
+    ScoreKeys<kRows>(head, block, first, padded_keys, tile);
+    for (size_t r = 0; r < tile.rows; ++r) {
+      const KeyRange copied = Intersection(tile.visible[r], {first, first + keys});
+      if (copied.empty()) continue;
+      float* scores = tile.scores[r];
+      if (options.soft_cap != 0) CapRow(scores, padded_keys, options.soft_cap);
+      if (options.bias) options.bias(tile.position + r, first, {scores, keys});
+      std::copy(scores + (copied.begin - first), scores + (copied.end - first),
+                out + r * stride + copied.begin);
+    }
+  }
+}
+
+void AttentionWeightsImpl(const PackedHead& head, HeadRows queries, size_t rows,
+                          const AttentionOptions& options, float* weights) {
+  const size_t length = head.length(), padded = RoundUp(length, PackedHead::kPadding);
+  constexpr float kHidden = -std::numeric_limits<float>::infinity();
+  std::vector<float> scores(kRowTile * padded);
+  RowTile tile;
+  for (size_t first = 0; first < rows; first += kRowTile) {
+    StartTile<kRowTile>(head, {queries.data + first * queries.stride, queries.stride},
+                        std::min(kRowTile, rows - first), options, options.first_query + first,
+                        tile);
+    std::ranges::fill(scores, kHidden);
+    ScoreTile<kRowTile>(head, options, tile, scores.data(), padded);
+    for (size_t r = 0; r < tile.rows; ++r) {
+      float* row = scores.data() + r * padded;
+      ExponentiateRow(row, padded, /*started=*/false, tile.max[r], tile.weight[r]);
+      const float inverse = tile.visible[r].empty() ? 0.0F : 1.0F / tile.weight[r];
+      float* out = weights + (first + r) * length;
+      for (size_t j = 0; j < length; ++j) out[j] = row[j] * inverse;
+    }
+  }
+}
+
 }  // namespace gannet::encoder::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -354,6 +398,7 @@ HWY_AFTER_NAMESPACE();
 namespace gannet::encoder::kernels {
 
 HWY_EXPORT(AttendImpl);
+HWY_EXPORT(AttentionWeightsImpl);
 
 void PackedHead::Pack(HeadRows keys, HeadRows values, size_t length, size_t head_dim,
                       Precision precision) {
@@ -426,6 +471,11 @@ const float* PackedHead::PaddedRow(const float* row, std::vector<float>& padded)
 void Attend(const PackedHead& head, HeadRows queries, size_t rows, const AttentionOptions& options,
             float* out, size_t out_stride) {
   HWY_DYNAMIC_DISPATCH(AttendImpl)(head, queries, rows, options, out, out_stride);
+}
+
+void AttentionWeights(const PackedHead& head, HeadRows queries, size_t rows,
+                      const AttentionOptions& options, float* weights) {
+  HWY_DYNAMIC_DISPATCH(AttentionWeightsImpl)(head, queries, rows, options, weights);
 }
 
 }  // namespace gannet::encoder::kernels

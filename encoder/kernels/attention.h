@@ -102,6 +102,12 @@ struct AttentionOptions {
 void Attend(const PackedHead& head, HeadRows queries, size_t rows, const AttentionOptions& options,
             float* out, size_t out_stride);
 
+// softmax_j(s_ij) itself, for the same queries and keys: weights is [rows, head.length()], with 0
+// for keys that a query does not see. A row depends on its query row, its position and the head
+// alone.
+void AttentionWeights(const PackedHead& head, HeadRows queries, size_t rows,
+                      const AttentionOptions& options, float* weights);
+
 }  // namespace gannet::encoder::kernels
 
 #endif  // GANNET_ENCODER_KERNELS_ATTENTION_H_

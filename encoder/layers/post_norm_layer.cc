@@ -43,22 +43,19 @@ absl::StatusOr<PostNormLayer> PostNormLayer::Load(const Checkpoint& checkpoint,
   return PostNormLayer{std::move(query_key_value),
                        std::move(attention_output),
                        std::move(attention_norm),
-                       std::move(up),
-                       std::move(down),
-                       std::move(output_norm),
-                       shape.activation};
+                       {std::move(up), std::move(down), shape.activation},
+                       std::move(output_norm)};
 }
 
 void PostNormLayer::Finish(const float* context, size_t rows, base::ThreadPool* pool,
                            Buffers& buffers, float* x) const {
   buffers.attended.resize(rows * attention_output.outputs());
-  buffers.intermediate.resize(rows * up.outputs());
-  buffers.output.resize(rows * down.outputs());
+  buffers.output.resize(rows * attention_output.outputs());
 
   ApplyShared(attention_output, context, rows, pool, buffers.attended.data());
   attention_norm.Apply(buffers.attended.data(), x, rows, buffers.attended.data());
-  ApplyShared(up, buffers.attended.data(), rows, pool, buffers.intermediate.data(), activation);
-  ApplyShared(down, buffers.intermediate.data(), rows, pool, buffers.output.data());
+  feed_forward.Apply(buffers.attended.data(), rows, pool, buffers.feed_forward,
+                     buffers.output.data());
   output_norm.Apply(buffers.output.data(), buffers.attended.data(), rows, x);
 }
 

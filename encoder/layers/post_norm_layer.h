@@ -9,6 +9,7 @@
 #include "base/thread_pool.h"
 #include "encoder/checkpoint/checkpoint.h"
 #include "encoder/layers/encoder_shape.h"
+#include "encoder/layers/feed_forward.h"
 #include "encoder/layers/linear.h"
 
 namespace gannet::encoder {
@@ -27,15 +28,13 @@ struct PostNormNames {
 // sum: everything but the attention between the two parts.
 //   [Q K V] = x W_qkv + b
 //   x' = LayerNorm(x + context W_o + b)
-//   x'' = LayerNorm(x' + f(x' W_up + b) W_down + b)
+//   x'' = LayerNorm(x' + FeedForward(x'))
 struct PostNormLayer {
   kernels::PackedLinear query_key_value;  // [3d, d]
   kernels::PackedLinear attention_output;
   LayerNorm attention_norm;
-  kernels::PackedLinear up;    // [d_ff, d]
-  kernels::PackedLinear down;  // [d, d_ff]
+  FeedForward feed_forward;
   LayerNorm output_norm;
-  kernels::Activation activation = nullptr;  // f
 
   static absl::StatusOr<PostNormLayer> Load(const Checkpoint& checkpoint,
                                             const PostNormNames& names, const EncoderShape& shape,
@@ -43,9 +42,9 @@ struct PostNormLayer {
 
   // Room for a tile of rows.
   struct Buffers {
-    std::vector<float> attended;      // [tile, d]
-    std::vector<float> intermediate;  // [tile, d_ff]
-    std::vector<float> output;        // [tile, d]
+    std::vector<float> attended;  // [tile, d]
+    std::vector<float> output;    // [tile, d]
+    FeedForward::Buffers feed_forward;
   };
 
   // What follows the attention, for at most PackedLinear::kMaxRows rows: context and x are

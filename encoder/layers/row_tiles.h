@@ -32,6 +32,16 @@ void ForEachTile(size_t rows, base::ThreadPool* pool, Body body) {
   });
 }
 
+// The same with a pool for each tile, body(first_row, rows, pool): rows that fit one tile (a lone
+// query) are not cut, and their body gets the pool for its products; the others get null.
+template <typename Body>
+void ForEachSharedTile(size_t rows, base::ThreadPool* pool, Body body) {
+  if (rows > 0 && rows <= kernels::PackedLinear::kMaxRows) return body(size_t{0}, rows, pool);
+  ForEachTile(rows, pool, [&](size_t first, size_t count) {
+    body(first, count, static_cast<base::ThreadPool*>(nullptr));
+  });
+}
+
 }  // namespace gannet::encoder
 
 #endif  // GANNET_ENCODER_LAYERS_ROW_TILES_H_

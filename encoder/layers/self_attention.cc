@@ -5,17 +5,23 @@
 namespace gannet::encoder {
 
 void SelfAttention::Run(const PackedBatch& batch, const float* query_key_value, HeadOptions options,
-                        base::ThreadPool* pool, float* context) const {
-  const size_t stride = 3 * width();
-  ForEach(batch.sequences() * heads_, pool, [&](size_t i) {
-    const size_t sequence = i / heads_, head = i % heads_;
+                        base::ThreadPool* pool, float* context, const AttentionTap& tap) const {
+  const size_t stride = layout_.row_width(), width = layout_.query_width();
+  ForEach(batch.sequences() * layout_.heads, pool, [&](size_t i) {
+    const size_t sequence = i / layout_.heads, head = i % layout_.heads;
     const size_t first = batch.offsets[sequence];
-    const float* query = query_key_value + first * stride + head * head_dim_;
-    const HeadInput input{head, {query, stride}, {query + width(), stride}, batch.length(sequence)};
+    const float* row = query_key_value + first * stride;
+    const HeadInput input{head,
+                          {row + layout_.QueryOffset(head), stride},
+                          {row + layout_.KeyOffset(head), stride},
+                          batch.length(sequence)};
+    const kernels::AttentionOptions of_head = options(input);
     const auto packed = packed_heads_.Take();
-    packed->Pack(input.keys, {query + 2 * width(), stride}, input.length, head_dim_, precision_);
-    kernels::Attend(*packed, input.queries, input.length, options(input),
-                    context + first * width() + head * head_dim_, width());
+    packed->Pack(input.keys, {row + layout_.ValueOffset(head), stride}, input.length,
+                 layout_.head_dim, precision_);
+    kernels::Attend(*packed, input.queries, input.length, of_head,
+                    context + first * width + head * layout_.head_dim, width);
+    tap.Observe(sequence, head, *packed, input.queries, of_head);
   });
 }
 

@@ -7,9 +7,38 @@
 #include "base/object_pool.h"
 #include "base/thread_pool.h"
 #include "encoder/kernels/attention.h"
-#include "encoder/models/packed_batch.h"
+#include "encoder/layers/attention_request.h"
+#include "encoder/layers/packed_batch.h"
 
 namespace gannet::encoder {
+
+// Where a row of projections keeps its queries, keys and values.
+struct HeadLayout {
+  enum class Order {
+    kByKind,  // [q_1 ... q_h | k_1 ... | v_1 ...]
+    kByHead,  // [q_1 k_1 v_1 | q_2 k_2 v_2 | ...], with as many key heads as query heads
+  };
+
+  size_t heads = 0;     // Query heads,
+  size_t kv_heads = 0;  // which share this many key and value heads (Ainslie et al. 2023),
+  size_t head_dim = 0;  // of this many values each.
+  Order order = Order::kByKind;
+
+  size_t query_width() const { return heads * head_dim; }
+  size_t row_width() const { return (heads + 2 * kv_heads) * head_dim; }
+
+  // Of a query head and of the key and value head that it looks at, in the row.
+  size_t QueryOffset(size_t head) const {
+    return (order == Order::kByHead ? 3 * head : head) * head_dim;
+  }
+  size_t KeyOffset(size_t head) const {
+    if (order == Order::kByHead) return (3 * head + 1) * head_dim;
+    return (heads + head / (heads / kv_heads)) * head_dim;
+  }
+  size_t ValueOffset(size_t head) const {
+    return KeyOffset(head) + (order == Order::kByHead ? 1 : kv_heads) * head_dim;
+  }
+};
 
 // One head of one sequence, before its scores.
 struct HeadInput {
@@ -25,19 +54,20 @@ class SelfAttention {
  public:
   using HeadOptions = absl::FunctionRef<kernels::AttentionOptions(const HeadInput& input)>;
 
-  SelfAttention(size_t heads, size_t head_dim, kernels::Precision precision)
-      : heads_(heads), head_dim_(head_dim), precision_(precision) {}
+  SelfAttention(const HeadLayout& layout, kernels::Precision precision)
+      : layout_(layout), precision_(precision) {}
 
-  size_t width() const { return heads_ * head_dim_; }  // Values per row of Q, of K and of V.
+  const HeadLayout& layout() const { return layout_; }
 
-  // query_key_value: [rows, 3 width], each row [Q | K | V]; context: [rows, width]. Heads and
-  // sequences are spread over the pool's threads, when there is one.
+  // query_key_value: [rows, layout().row_width()]; context: [rows, layout().query_width()]. Heads
+  // and sequences are spread over the pool's threads, when there is one. Query heads that share a
+  // key head pack it once each: little beside the products, and heads spread over threads even
+  // where there is one key head for all.
   void Run(const PackedBatch& batch, const float* query_key_value, HeadOptions options,
-           base::ThreadPool* pool, float* context) const;
+           base::ThreadPool* pool, float* context, const AttentionTap& tap = {}) const;
 
  private:
-  size_t heads_;
-  size_t head_dim_;
+  HeadLayout layout_;
   kernels::Precision precision_;
   mutable base::ObjectPool<kernels::PackedHead> packed_heads_;
 };

@@ -11,7 +11,7 @@
 #include "encoder/checkpoint/checkpoint.h"
 #include "encoder/checkpoint/config_file.h"
 #include "encoder/layers/linear.h"
-#include "encoder/models/packed_batch.h"
+#include "encoder/layers/packed_batch.h"
 
 namespace gannet::encoder {
 

@@ -42,15 +42,13 @@ struct SharedLayers {
                       fmt::format("{} groups for num_hidden_layers {}", shared.groups, layers));
   }
 
-  // The stored layers that each layer of the model runs.
-  std::vector<std::vector<size_t>> Passes(size_t layers) const {
-    std::vector<std::vector<size_t>> passes(layers);
+  // The stored layers that the model's layers run, one after another.
+  std::vector<size_t> Steps(size_t layers) const {
+    std::vector<size_t> steps;
     for (size_t i = 0; i < layers; ++i) {
-      for (size_t j = 0; j < per_group; ++j) {
-        passes[i].push_back(i * groups / layers * per_group + j);
-      }
+      for (size_t j = 0; j < per_group; ++j) steps.push_back(i * groups / layers * per_group + j);
     }
-    return passes;
+    return steps;
   }
 };
 
@@ -78,7 +76,9 @@ absl::StatusOr<std::unique_ptr<const Model>> LoadAlbert(const std::filesystem::p
           checkpoint, stored, embedding,
           [&](size_t i) { return LayerNames(i / shared.per_group, i % shared.per_group); },
           options));
-  parts.passes = shared.Passes(shape.layers);
+  parts.stack.layers = shape.layers;
+  parts.stack.steps_per_layer = shared.per_group;
+  parts.layer_of_step = shared.Steps(shape.layers);
   GANNET_ASSIGN_OR_RETURN(parts.projection,
                           LoadLinear(checkpoint, "encoder.embedding_hidden_mapping_in", size,
                                      shape.hidden, Bias::kPresent, options));

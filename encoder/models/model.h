@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <vector>
@@ -11,8 +12,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/thread_pool.h"
+#include "encoder/layers/attention_request.h"
 #include "encoder/layers/model_options.h"
-#include "encoder/models/packed_batch.h"
+#include "encoder/layers/packed_batch.h"
 
 namespace gannet::encoder {
 
@@ -22,6 +24,19 @@ struct ModelDimensions {
   size_t token_types = 0;  // Types are below it; 0 for models that do not look at them.
   size_t positions = 0;    // Longest sequence; 0 when there is no limit.
   size_t hidden = 0;       // d: values per token vector.
+};
+
+// Sees hidden, [rows, d], after the embedding (0) and after each layer (1 ... N), as transformers'
+// output_hidden_states does.
+using LayerObserver = std::function<void(size_t layer, std::span<const float> hidden)>;
+
+// What a run is for, beside the token vectors.
+struct RunOptions {
+  LayerObserver on_layer = nullptr;
+  const AttentionRequest* attention = nullptr;  // Null for none.
+  // The run ends after this many layers, with what they leave; a norm that follows the last layer
+  // of the model belongs to that layer.
+  size_t layers = std::numeric_limits<size_t>::max();
 };
 
 // A transformer that turns token sequences into token vectors. Immutable after loading; safe to use
@@ -44,11 +59,14 @@ class Model {
 
   // Token vectors of a checked batch after the last layer: hidden is [rows, d]. With `pool` the
   // rows and heads are spread over its threads, without (null) all runs on the caller; the bytes
-  // are the same. `on_layer`, when set, sees hidden after the embedding (0) and after each layer (1
-  // ... N), as transformers' output_hidden_states does.
-  using LayerObserver = std::function<void(size_t layer, std::span<const float> hidden)>;
-  virtual void Forward(const PackedBatch& batch, base::ThreadPool* pool, std::vector<float>& hidden,
-                       const LayerObserver& on_layer) const = 0;
+  // are the same.
+  virtual void Run(const PackedBatch& batch, base::ThreadPool* pool, const RunOptions& options,
+                   std::vector<float>& hidden) const = 0;
+
+  void Forward(const PackedBatch& batch, base::ThreadPool* pool, std::vector<float>& hidden,
+               const LayerObserver& on_layer) const {
+    Run(batch, pool, {.on_layer = on_layer}, hidden);
+  }
 
  protected:
   explicit Model(const ModelDimensions& dimensions) : dimensions_(dimensions) {}

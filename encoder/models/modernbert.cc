@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -10,16 +9,15 @@
 #include <utility>
 #include <vector>
 
-#include "base/object_pool.h"
 #include "base/status.h"
 #include "encoder/checkpoint/checkpoint.h"
 #include "encoder/kernels/attention.h"
-#include "encoder/kernels/row_ops.h"
 #include "encoder/layers/encoder_shape.h"
 #include "encoder/layers/linear.h"
+#include "encoder/layers/norm.h"
+#include "encoder/layers/pre_norm_layer.h"
 #include "encoder/layers/rotary.h"
-#include "encoder/layers/row_tiles.h"
-#include "encoder/layers/self_attention.h"
+#include "encoder/models/pre_norm_model.h"
 
 namespace gannet::encoder {
 namespace {
@@ -103,77 +101,14 @@ absl::Status ModernBertConfig::ReadRotaries(const ConfigFile& file) {
   return absl::OkStatus();
 }
 
-class ModernBert final : public Model {
- public:
-  static absl::StatusOr<std::unique_ptr<const Model>> Load(const std::filesystem::path& folder,
-                                                           ModernBertConfig config,
-                                                           const ModelOptions& options);
-
-  void Forward(const PackedBatch& batch, base::ThreadPool* pool, std::vector<float>& hidden,
-               const LayerObserver& on_layer) const override;
-
- private:
-  struct Layer {
-    LayerKind kind;
-    std::optional<LayerNorm> attention_norm;  // The first layer has none: the embedding has one.
-    kernels::PackedLinear query_key_value;    // [3d, d]
-    kernels::PackedLinear attention_output;   // [d, d]
-    LayerNorm mlp_norm;
-    kernels::PackedLinear up;    // [2 d_ff, d]
-    kernels::PackedLinear down;  // [d, d_ff]
-
-    static absl::StatusOr<Layer> Load(const Checkpoint& checkpoint, const ModernBertConfig& config,
-                                      const ModelOptions& options, size_t index);
-  };
-
-  // Matrices of a whole batch, and of one worker's tile of rows.
-  struct BatchBuffers {
-    std::vector<size_t> positions;        // [rows], each in its sequence.
-    RotaryEmbedding::Table rotations[2];  // By LayerKind.
-    std::vector<float> query_key_value;   // [rows, 3d]
-    std::vector<float> context;           // [rows, d]
-  };
-  struct TileBuffers {
-    std::vector<float> normal;  // [tile, d]
-    std::vector<float> up;      // [tile, 2 d_ff]
-    std::vector<float> gated;   // [tile, d_ff]
-  };
-
-  ModernBert(ModernBertConfig config, const ModelOptions& options)
-      : Model({config.vocabulary, 0, config.positions, config.shape.hidden}),
-        config_(std::move(config)),
-        score_scale_(
-            1 / (std::sqrt(static_cast<float>(config_.shape.head_dim())) * options.temperature)),
-        attention_(config_.shape.heads, config_.shape.head_dim(), options.precision) {}
-
-  void Embed(const PackedBatch& batch, base::ThreadPool* pool, std::vector<float>& hidden) const;
-  void RunLayer(const Layer& layer, const PackedBatch& batch, base::ThreadPool* pool,
-                BatchBuffers& buffers, std::vector<float>& hidden) const;
-  void Project(const Layer& layer, const float* hidden, size_t first, size_t rows,
-               BatchBuffers& buffers) const;
-  void Finish(const Layer& layer, const float* context, size_t rows, float* hidden) const;
-
-  const ModernBertConfig config_;
-  const float score_scale_;  // 1 / (√(d/h) τ)
-  const SelfAttention attention_;
-  std::vector<float> words_;  // [V, d]
-  LayerNorm embedding_norm_;
-  std::vector<Layer> layers_;
-  LayerNorm final_norm_;
-  mutable base::ObjectPool<BatchBuffers> batch_buffers_;
-  mutable base::ObjectPool<TileBuffers> tile_buffers_;
-};
-
-absl::StatusOr<ModernBert::Layer> ModernBert::Layer::Load(const Checkpoint& checkpoint,
-                                                          const ModernBertConfig& config,
-                                                          const ModelOptions& options,
-                                                          size_t index) {
+absl::StatusOr<PreNormLayer> LoadLayer(const Checkpoint& checkpoint, const ModernBertConfig& config,
+                                       const ModelOptions& options, size_t index) {
   const auto name = [&](std::string_view part) { return fmt::format("layers.{}.{}", index, part); };
   const size_t d = config.shape.hidden, d_ff = config.shape.intermediate;
-  const auto norm = [&](std::string_view part) {
+  const auto norm = [&](std::string_view part) -> absl::StatusOr<Norm> {
     return LayerNorm::Load(checkpoint, name(part), d, config.shape.norm_epsilon, config.norm_bias);
   };
-  std::optional<LayerNorm> attention_norm;
+  std::optional<Norm> attention_norm;  // The first layer has none: the embedding has one.
   if (index > 0) {
     GANNET_ASSIGN_OR_RETURN(attention_norm, norm("attn_norm"));
   }
@@ -181,130 +116,28 @@ absl::StatusOr<ModernBert::Layer> ModernBert::Layer::Load(const Checkpoint& chec
                                                            config.attention_bias, options));
   GANNET_ASSIGN_OR_RETURN(auto attention_output, LoadLinear(checkpoint, name("attn.Wo"), d, d,
                                                             config.attention_bias, options));
-  GANNET_ASSIGN_OR_RETURN(auto mlp_norm, norm("mlp_norm"));
+  GANNET_ASSIGN_OR_RETURN(Norm mlp_norm, norm("mlp_norm"));
   GANNET_ASSIGN_OR_RETURN(
       auto up, LoadLinear(checkpoint, name("mlp.Wi"), d, 2 * d_ff, config.mlp_bias, options));
   GANNET_ASSIGN_OR_RETURN(
       auto down, LoadLinear(checkpoint, name("mlp.Wo"), d_ff, d, config.mlp_bias, options));
-  return Layer{config.kinds[index],
-               std::move(attention_norm),
-               std::move(query_key_value),
-               std::move(attention_output),
-               std::move(mlp_norm),
-               std::move(up),
-               std::move(down)};
+  return PreNormLayer{.attention_norm = std::move(attention_norm),
+                      .query_key_value = std::move(query_key_value),
+                      .attention_output = std::move(attention_output),
+                      .feed_forward_norm = std::move(mlp_norm),
+                      .feed_forward = {std::move(up), std::move(down), config.shape.activation}};
 }
 
-absl::StatusOr<std::unique_ptr<const Model>> ModernBert::Load(const std::filesystem::path& folder,
-                                                              ModernBertConfig config,
-                                                              const ModelOptions& options) {
-  GANNET_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(folder));
-  checkpoint.UsePrefix("embeddings.tok_embeddings.weight", {"", "model."});
-
-  std::unique_ptr<ModernBert> model(new ModernBert(std::move(config), options));
-  const ModernBertConfig& c = model->config_;
-  const size_t d = c.shape.hidden;
-  GANNET_ASSIGN_OR_RETURN(model->words_,
-                          checkpoint.Floats("embeddings.tok_embeddings.weight", {c.vocabulary, d}));
-  GANNET_ASSIGN_OR_RETURN(
-      model->embedding_norm_,
-      LayerNorm::Load(checkpoint, "embeddings.norm", d, c.shape.norm_epsilon, c.norm_bias));
-  for (size_t i = 0; i < c.shape.layers; ++i) {
-    GANNET_ASSIGN_OR_RETURN(Layer layer, Layer::Load(checkpoint, c, options, i));
-    model->layers_.push_back(std::move(layer));
-  }
-  GANNET_ASSIGN_OR_RETURN(model->final_norm_, LayerNorm::Load(checkpoint, "final_norm", d,
-                                                              c.shape.norm_epsilon, c.norm_bias));
-  return model;
-}
-
-void ModernBert::Forward(const PackedBatch& batch, base::ThreadPool* pool,
-                         std::vector<float>& hidden, const LayerObserver& on_layer) const {
-  const auto buffers = batch_buffers_.Take();
-  buffers->positions = batch.Positions();
-  for (const LayerKind kind : {kGlobal, kLocal}) {
-    config_.rotaries[kind].Extend(batch.Longest(), buffers->rotations[kind]);
-  }
-  Embed(batch, pool, hidden);
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    if (on_layer) on_layer(i, hidden);
-    RunLayer(layers_[i], batch, pool, *buffers, hidden);
-  }
-  // The last hidden state is seen after the norm that follows the last layer.
-  final_norm_.Apply(hidden.data(), nullptr, batch.rows(), hidden.data());
-  if (on_layer) on_layer(layers_.size(), hidden);
-}
-
-// x = LayerNorm(word[id])
-void ModernBert::Embed(const PackedBatch& batch, base::ThreadPool* pool,
-                       std::vector<float>& hidden) const {
-  const size_t d = config_.shape.hidden;
-  hidden.resize(batch.rows() * d);
-  ForEachTile(batch.rows(), pool, [&](size_t first, size_t rows) {
-    float* x = &hidden[first * d];
-    for (size_t r = 0; r < rows; ++r) {
-      std::copy_n(&words_[static_cast<size_t>(batch.ids[first + r]) * d], d, x + r * d);
-    }
-    embedding_norm_.Apply(x, nullptr, rows, x);
-  });
-}
-
-void ModernBert::RunLayer(const Layer& layer, const PackedBatch& batch, base::ThreadPool* pool,
-                          BatchBuffers& buffers, std::vector<float>& hidden) const {
-  const size_t d = config_.shape.hidden;
-  buffers.query_key_value.resize(batch.rows() * 3 * d);
-  buffers.context.resize(batch.rows() * d);
-
-  // [Q K V] = LayerNorm(x) W; Q, K = rotate(Q), rotate(K)
-  ForEachTile(batch.rows(), pool, [&](size_t first, size_t rows) {
-    Project(layer, &hidden[first * d], first, rows, buffers);
-  });
-  // context = softmax(Q Kᵀ / √(d/h)) V, for each head of each sequence
-  const auto options = [&](const HeadInput&) {
-    kernels::AttentionOptions head{.scale = score_scale_};
-    if (layer.kind == kLocal) head.left = head.right = config_.reach;
+// softmax(Q Kᵀ / √(d/h)), over what a local layer's window leaves.
+PreNormParts::ScoreOptions ScoreOptionsOf(const ModernBertConfig& config,
+                                          const ModelOptions& options) {
+  const float scale =
+      1 / (std::sqrt(static_cast<float>(config.shape.head_dim())) * options.temperature);
+  return [scale, kinds = config.kinds, reach = config.reach](size_t layer, const HeadInput&) {
+    kernels::AttentionOptions head{.scale = scale};
+    if (kinds[layer] == kLocal) head.left = head.right = reach;
     return head;
   };
-  attention_.Run(batch, buffers.query_key_value.data(), options, pool, buffers.context.data());
-  // x = x + context W; x = x + (f(y W_1) ⊙ y W_2) W_down, y = LayerNorm(x)
-  ForEachTile(batch.rows(), pool, [&](size_t first, size_t rows) {
-    Finish(layer, &buffers.context[first * d], rows, &hidden[first * d]);
-  });
-}
-
-void ModernBert::Project(const Layer& layer, const float* hidden, size_t first, size_t rows,
-                         BatchBuffers& buffers) const {
-  const auto tile = tile_buffers_.Take();
-  const size_t d = config_.shape.hidden;
-  if (layer.attention_norm) {
-    tile->normal.resize(rows * d);
-    layer.attention_norm->Apply(hidden, nullptr, rows, tile->normal.data());
-    hidden = tile->normal.data();
-  }
-  float* query_key_value = &buffers.query_key_value[first * 3 * d];
-  layer.query_key_value.Apply(hidden, rows, query_key_value);
-  for (size_t r = 0; r < rows; ++r) {  // Key heads follow the query heads.
-    config_.rotaries[layer.kind].Rotate(buffers.rotations[layer.kind], buffers.positions[first + r],
-                                        2 * config_.shape.heads, config_.shape.head_dim(),
-                                        query_key_value + r * 3 * d);
-  }
-}
-
-void ModernBert::Finish(const Layer& layer, const float* context, size_t rows,
-                        float* hidden) const {
-  const auto tile = tile_buffers_.Take();
-  const size_t d_ff = config_.shape.intermediate;
-  tile->normal.resize(rows * config_.shape.hidden);
-  tile->up.resize(rows * 2 * d_ff);
-  tile->gated.resize(rows * d_ff);
-
-  layer.attention_output.Apply(context, rows, tile->normal.data());
-  kernels::Add(tile->normal, hidden);
-  layer.mlp_norm.Apply(hidden, nullptr, rows, tile->normal.data());
-  layer.up.Apply(tile->normal.data(), rows, tile->up.data());
-  kernels::GatedRows(config_.shape.activation, tile->up.data(), rows, d_ff, tile->gated.data());
-  layer.down.Apply(tile->gated.data(), rows, tile->normal.data());
-  kernels::Add(tile->normal, hidden);
 }
 
 }  // namespace
@@ -313,7 +146,29 @@ absl::StatusOr<std::unique_ptr<const Model>> LoadModernBert(const std::filesyste
                                                             const ConfigFile& file,
                                                             const ModelOptions& options) {
   GANNET_ASSIGN_OR_RETURN(ModernBertConfig config, ModernBertConfig::Read(file));
-  return ModernBert::Load(folder, std::move(config), options);
+  GANNET_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(folder));
+  checkpoint.UsePrefix("embeddings.tok_embeddings.weight", {"", "model."});
+
+  const EncoderShape& shape = config.shape;
+  const auto norm = [&](std::string_view name) -> absl::StatusOr<Norm> {
+    return LayerNorm::Load(checkpoint, name, shape.hidden, shape.norm_epsilon, config.norm_bias);
+  };
+  PreNormParts parts{.dimensions = {config.vocabulary, 0, config.positions, shape.hidden},
+                     .stack = {.layers = shape.layers,
+                               .heads = {shape.heads, shape.heads, shape.head_dim()},
+                               .precision = options.precision,
+                               .rotaries = std::move(config.rotaries)},
+                     .score_options = ScoreOptionsOf(config, options)};
+  GANNET_ASSIGN_OR_RETURN(parts.words, checkpoint.Floats("embeddings.tok_embeddings.weight",
+                                                         {config.vocabulary, shape.hidden}));
+  GANNET_ASSIGN_OR_RETURN(parts.embedding_norm, norm("embeddings.norm"));
+  for (size_t i = 0; i < shape.layers; ++i) {
+    GANNET_ASSIGN_OR_RETURN(PreNormLayer layer, LoadLayer(checkpoint, config, options, i));
+    parts.layers.push_back(std::move(layer));
+    parts.stack.rotary_of_step.emplace_back(config.kinds[i]);
+  }
+  GANNET_ASSIGN_OR_RETURN(parts.final_norm, norm("final_norm"));
+  return MakePreNormModel(std::move(parts));
 }
 
 }  // namespace gannet::encoder

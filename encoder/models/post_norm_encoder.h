@@ -17,26 +17,25 @@
 #include "encoder/layers/post_norm_layer.h"
 #include "encoder/layers/self_attention.h"
 #include "encoder/layers/token_embedding.h"
+#include "encoder/models/layered_model.h"
 #include "encoder/models/model.h"
 
 namespace gannet::encoder {
 
-// What BERT's kin are put together from; each family's file reads its own names and adds what makes
-// it different.
+// What the transformers that normalise after their parts (BERT's kin) are put together from; each
+// family's file reads its own names and adds what makes it different.
 struct PostNormParts {
   // What a layer adds to the scores of a head, already divided by the temperature.
   using ScoreBias =
       std::function<kernels::AttentionOptions::AddBias(size_t layer, const HeadInput& input)>;
 
   ModelDimensions dimensions;
-  EncoderShape shape;
+  LayerStack stack;
   TokenEmbedding embedding;
   std::optional<kernels::PackedLinear> projection =
       std::nullopt;  // Of the token vectors to d values.
   std::vector<PostNormLayer> layers = {};
-  // The layers behind each hidden state; ALBERT's share their weights.
-  std::vector<std::vector<size_t>> passes = {};
-  Precision precision = Precision::kFp32;  // Of the attention.
+  std::vector<size_t> layer_of_step = {};  // ALBERT's steps share their weights.
   float score_scale = 0;                   // 1 / (√(d/h) τ) in all but DeBERTa.
   ScoreBias score_bias = nullptr;
 };

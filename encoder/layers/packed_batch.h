@@ -1,5 +1,5 @@
-#ifndef GANNET_ENCODER_MODELS_PACKED_BATCH_H_
-#define GANNET_ENCODER_MODELS_PACKED_BATCH_H_
+#ifndef GANNET_ENCODER_LAYERS_PACKED_BATCH_H_
+#define GANNET_ENCODER_LAYERS_PACKED_BATCH_H_
 
 #include <algorithm>
 #include <cstddef>
@@ -55,4 +55,4 @@ struct PackedBatch {
 
 }  // namespace gannet::encoder
 
-#endif  // GANNET_ENCODER_MODELS_PACKED_BATCH_H_
+#endif  // GANNET_ENCODER_LAYERS_PACKED_BATCH_H_

@@ -1,0 +1,73 @@
+#include "encoder/models/layered_model.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "encoder/layers/row_tiles.h"
+
+namespace gannet::encoder {
+
+LayeredModel::LayeredModel(const ModelDimensions& dimensions, LayerStack stack)
+    : Model(dimensions), stack_(std::move(stack)), attention_(stack_.heads, stack_.precision) {}
+
+void LayeredModel::Run(const PackedBatch& batch, base::ThreadPool* pool, const RunOptions& options,
+                       std::vector<float>& hidden) const {
+  const auto buffers = buffers_.Take();
+  buffers->positions = batch.Positions();
+  buffers->rotations.resize(stack_.rotaries.size());
+  for (size_t r = 0; r < stack_.rotaries.size(); ++r) {
+    stack_.rotaries[r].Extend(batch.Longest(), buffers->rotations[r]);
+  }
+  hidden.resize(batch.rows() * dimensions().hidden);
+  Embed(batch, pool, hidden.data());
+  if (options.on_layer) options.on_layer(0, hidden);
+  for (size_t i = 0; i < std::min(options.layers, stack_.layers); ++i) {
+    for (size_t s = 0; s < stack_.steps_per_layer; ++s) {
+      RunStep(i * stack_.steps_per_layer + s, batch, pool, {options.attention, i}, *buffers,
+              hidden.data());
+    }
+    // The last hidden state is seen after the norm that follows the last layer.
+    if (i + 1 == stack_.layers) FinalNorm(batch.rows(), hidden.data());
+    if (options.on_layer) options.on_layer(i + 1, hidden);
+  }
+}
+
+void LayeredModel::RunStep(size_t step, const PackedBatch& batch, base::ThreadPool* pool,
+                           const AttentionTap& tap, Buffers& buffers, float* x) const {
+  const size_t d = dimensions().hidden;
+  const size_t row_width = heads().row_width(), query_width = heads().query_width();
+  buffers.query_key_value.resize(batch.rows() * row_width);
+  buffers.context.resize(batch.rows() * query_width);
+
+  ForEachSharedTile(batch.rows(), pool, [&](size_t first, size_t rows, base::ThreadPool* of_tile) {
+    Project(step, x + first * d, rows, of_tile, &buffers.query_key_value[first * row_width]);
+    Rotate(step, first, rows, buffers);
+  });
+  const auto options = [&](const HeadInput& input) { return ScoreOptions(step, input); };
+  attention_.Run(batch, buffers.query_key_value.data(), options, pool, buffers.context.data(), tap);
+  ForEachSharedTile(batch.rows(), pool, [&](size_t first, size_t rows, base::ThreadPool* of_tile) {
+    Finish(step, &buffers.context[first * query_width], rows, of_tile, x + first * d);
+  });
+}
+
+void LayeredModel::Rotate(size_t step, size_t first, size_t rows, Buffers& buffers) const {
+  if (stack_.rotary_of_step.empty() || !stack_.rotary_of_step[step]) return;
+  const size_t index = *stack_.rotary_of_step[step];
+  const RotaryEmbedding& rotary = stack_.rotaries[index];
+  const HeadLayout& layout = heads();
+  for (size_t row = first; row < first + rows; ++row) {
+    const size_t position = buffers.positions[row];
+    float* x = &buffers.query_key_value[row * layout.row_width()];
+    if (layout.order == HeadLayout::Order::kByKind) {  // Key heads follow the query heads.
+      rotary.Rotate(buffers.rotations[index], position, layout.heads + layout.kv_heads,
+                    layout.head_dim, x);
+      continue;
+    }
+    for (size_t h = 0; h < layout.heads; ++h) {
+      rotary.Rotate(buffers.rotations[index], position, 2, layout.head_dim,
+                    x + layout.QueryOffset(h));
+    }
+  }
+}
+
+}  // namespace gannet::encoder
