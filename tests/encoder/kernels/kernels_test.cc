@@ -352,11 +352,46 @@ TEST_P(EveryTarget, AnAttentionRowDoesNotDependOnTheRowsBesideIt) {
   }
 }
 
+// What Attend weighs the values with: the weights times the values are what it gives.
+TEST_P(EveryTarget, AttentionWeightsAreThoseThatTheValuesGet) {
+  for (const size_t length : {1, 17, 300}) {
+    const RandomAttention attention(length, 24);
+    for (const AttentionOptions& options : EveryAttentionOption()) {
+      std::vector<float> weights(length * length), alone(length);
+      AttentionWeights(attention.head, {attention.q.data(), 24}, length, options, weights.data());
+      const std::vector<float> want = attention.Reference(options, 0, length);
+      for (size_t i = 0; i < length; ++i) {
+        const std::span<const float> row = std::span(weights).subspan(i * length, length);
+        std::vector<float> got(24);
+        double sum = 0;
+        for (size_t j = 0; j < length; ++j) {
+          const bool seen = (j >= i || i - j <= options.left) && (j <= i || j - i <= options.right);
+          if (!seen) {
+            ASSERT_EQ(row[j], 0);
+          }
+          sum += row[j];
+          for (size_t c = 0; c < 24; ++c) got[c] += row[j] * attention.v[j * 24 + c];
+        }
+        ASSERT_NEAR(sum, 1, 1e-5);
+        ASSERT_LT(MaxError(got, std::span(want).subspan(i * 24, 24)), 5e-6) << i;
+        AttentionOptions at = options;
+        at.first_query = i;
+        AttentionWeights(attention.head, {&attention.q[i * 24], 24}, 1, at, alone.data());
+        ASSERT_TRUE(SameBytes(alone, row)) << i;
+      }
+    }
+  }
+}
+
 TEST_P(EveryTarget, AQueryThatSeesNoKeyGetsZeros) {
   // Positions 300 and 301 of a window of one, over 290 keys.
   const RandomAttention attention(290, 16);
   EXPECT_EQ(attention.Run({.left = 1, .right = 0}, 300, 2), std::vector<float>(32));
   EXPECT_EQ(attention.Reference({.left = 1, .right = 0}, 300, 2), std::vector<float>(32));
+  std::vector<float> weights(2 * 290, 1);
+  AttentionWeights(attention.head, {attention.q.data(), 16}, 2,
+                   {.first_query = 300, .left = 1, .right = 0}, weights.data());
+  EXPECT_EQ(weights, std::vector<float>(2 * 290));
 }
 
 TEST_P(EveryTarget, KeysOutsideTheWindowAreNotLookedAt) {

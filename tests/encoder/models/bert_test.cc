@@ -6,9 +6,11 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/status.h"
 #include "encoder/checkpoint/checkpoint.h"
 #include "encoder/embed/pooling.h"
 #include "encoder/models/model.h"
+#include "encoder/models/pooler.h"
 #include "tests/testing/shared_data.h"
 
 namespace gannet::encoder {
@@ -104,6 +106,62 @@ TEST_F(TinyBertTest, EveryPoolingEqualsTheReference) {
       }
     }
   }
+}
+
+TEST_F(TinyBertTest, ThePoolerEqualsTheReference) {
+  ASSERT_OK_AND_ASSIGN(const Pooler pooler, Pooler::Load(GANNET_TEST_DATA "/tiny_bert", {}));
+  for (const std::string part : {"bi", "ce"}) {
+    const PackedBatch batch = Batch(part);
+    std::vector<float> hidden;
+    model_->Forward(batch, nullptr, hidden, nullptr);
+    const std::vector<float> expected = ToFloats(outputs_->tensors().at(part + ".pooler_output"));
+    const std::vector<float> pooled = pooler.Apply(batch, hidden);
+    ASSERT_EQ(pooled.size(), expected.size());
+    for (size_t i = 0; i < pooled.size(); ++i) EXPECT_NEAR(pooled[i], expected[i], kTolerance);
+  }
+}
+
+TEST_F(TinyBertTest, TheAttentionOfTheFirstLayerEqualsTheReference) {
+  const PackedBatch batch = Batch("bi");
+  const std::vector<float> expected = ToFloats(outputs_->tensors().at("bi.attn_probs.0"));
+  size_t rows = 0;
+  const AttentionRequest request{
+      .wanted = [](size_t layer, size_t) { return layer == 0; },
+      .observe =
+          [&](const AttentionRow& row) {
+            ++rows;
+            ASSERT_EQ(row.weights.size(), batch.length(row.sequence));
+            const size_t first = ((row.sequence * 4 + row.head) * 12 + row.query) * 12;
+            for (size_t j = 0; j < row.weights.size(); ++j) {
+              EXPECT_NEAR(row.weights[j], expected[first + j], kTolerance);
+            }
+          }};
+  std::vector<float> hidden;
+  model_->Run(batch, nullptr, {.attention = &request, .layers = 1}, hidden);
+  EXPECT_EQ(rows, 4 * batch.rows());
+  EXPECT_LT(Difference(batch, hidden, "bi.hidden.1"), kTolerance);
+}
+
+TEST_F(TinyBertTest, ATemperatureEqualsTheReference) {
+  ASSERT_OK_AND_ASSIGN(const auto model,
+                       Model::Load(GANNET_TEST_DATA "/tiny_bert", {.temperature = 0.8F}));
+  const PackedBatch batch = Batch("bi");
+  std::vector<float> hidden, pooled(32);
+  model->Forward(batch, nullptr, hidden, nullptr);
+  const std::vector<float> expected = ToFloats(outputs_->tensors().at("bi.tempscale_0.8.mean"));
+  for (size_t s = 0; s < batch.sequences(); ++s) {
+    Pool(Pooling::kMean, std::span(hidden).subspan(batch.offsets[s] * 32, batch.length(s) * 32),
+         pooled);
+    for (size_t c = 0; c < 32; ++c) EXPECT_NEAR(pooled[c], expected[s * 32 + c], kTolerance);
+  }
+}
+
+TEST_F(TinyBertTest, ThePoolerOfAFamilyWithoutOneIsRefused) {
+  const testing::TemporaryFolder folder;
+  folder.Write("config.json", R"({"model_type":"t5","hidden_size":32})");
+  const absl::Status status = Pooler::Load(folder.path(), {}).status();
+  EXPECT_NE(base::Message(status).find("model_type: \"t5\" has no pooler"), std::string_view::npos)
+      << status;
 }
 
 TEST_F(TinyBertTest, BytesDoNotDependOnTheBatchOrTheThreads) {

@@ -8,6 +8,8 @@
 
 #include "base/status.h"
 #include "encoder/checkpoint/safetensors.h"
+#include "encoder/kernels/row_ops.h"
+#include "encoder/models/lm_head.h"
 #include "encoder/models/model.h"
 #include "tests/testing/shared_data.h"
 #include "tests/testing/tensor_writer.h"
@@ -54,79 +56,6 @@ double Difference(std::span<const float> got, std::span<const float> want) {
   return worst;
 }
 
-// A tiny model made by transformers, with its inputs and every hidden state.
-class DecoderGoldenTest : public ::testing::TestWithParam<const char*> {
- protected:
-  void SetUp() override {
-    GANNET_SHARED_OR_SKIP(families, "golden/families");
-    const std::filesystem::path folder = families / GetParam();
-    tolerance_ =
-        10 *
-        ReadJson(families / "manifest.json")["models"][GetParam()]["fp32_vs_fp64"].get<double>();
-    ASSERT_OK_AND_ASSIGN(model_, Model::Load(folder, {}));
-    ASSERT_OK_AND_ASSIGN(SafetensorsFile outputs,
-                         SafetensorsFile::Open(folder / "outputs.safetensors"));
-    outputs_.emplace(std::move(outputs));
-    sequences_ =
-        ReadJson(folder / "inputs.json")["input_ids"].get<std::vector<std::vector<TokenId>>>();
-  }
-
-  void ExpectGolden(const PackedBatch& batch, std::span<const float> states,
-                    const std::string& name) {
-    const size_t d = model_->dimensions().hidden;
-    for (size_t s = 0; s < batch.sequences(); ++s) {
-      const std::string full = "seq" + std::to_string(s) + "." + name;
-      const std::vector<float> want = ToFloats(outputs_->tensors().at(full));
-      const auto got = states.subspan(batch.offsets[s] * d, batch.length(s) * d);
-      const double difference = Difference(got, want);
-      worst_ = std::max(worst_, difference);
-      EXPECT_LT(difference, tolerance_) << full;
-    }
-  }
-
-  double tolerance_ = 0;
-  double worst_ = 0;
-  std::unique_ptr<const Model> model_;
-  std::optional<SafetensorsFile> outputs_;
-  std::vector<std::vector<TokenId>> sequences_;
-};
-
-TEST_P(DecoderGoldenTest, EveryHiddenStateEqualsTransformers) {
-  const PackedBatch batch = BatchOf(sequences_);
-  ASSERT_OK(model_->Check(batch));
-  std::vector<float> hidden;
-  size_t states_seen = 0;
-  model_->Forward(batch, nullptr, hidden, [&](size_t layer, std::span<const float> states) {
-    ExpectGolden(batch, states, "hidden." + std::to_string(layer));
-    ++states_seen;
-  });
-  EXPECT_EQ(states_seen, 4u);
-  if (outputs_->tensors().contains("seq0.last_hidden_state")) {
-    ExpectGolden(batch, hidden, "last_hidden_state");
-  }
-  RecordProperty("max_abs_difference", std::to_string(worst_));
-  RecordProperty("share_of_tolerance", std::to_string(worst_ / tolerance_));
-}
-
-TEST_P(DecoderGoldenTest, BytesDoNotDependOnTheBatchOrTheThreads) {
-  const PackedBatch batch = BatchOf(sequences_);
-  const std::vector<float> packed = TokenVectors(*model_, batch);
-  base::ThreadPool pool(4);
-  EXPECT_TRUE(SameBytes(TokenVectors(*model_, batch, &pool), packed));
-  const size_t d = model_->dimensions().hidden;
-  for (size_t s = 0; s < sequences_.size(); ++s) {
-    const auto in_batch = std::span(packed).subspan(batch.offsets[s] * d, sequences_[s].size() * d);
-    EXPECT_TRUE(SameBytes(TokenVectors(*model_, BatchOf({sequences_[s]})), in_batch)) << s;
-    EXPECT_TRUE(SameBytes(TokenVectors(*model_, BatchOf({sequences_[s]}), &pool), in_batch)) << s;
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Families, DecoderGoldenTest,
-                         ::testing::Values("llama", "llama_tied", "llama3_rope", "mistral",
-                                           "mistral_window", "qwen2", "qwen3", "phi3", "smollm3",
-                                           "gemma2", "gemma3_bidirectional", "gpt_neox"),
-                         [](const auto& family) { return std::string(family.param); });
-
 // Real Llamas in the older spelling, with a tied head, against a forward pass in numpy.
 class StoriesTest : public ::testing::TestWithParam<const char*> {};
 
@@ -134,20 +63,14 @@ TEST_P(StoriesTest, LogitsOfTheNextTokenEqualTheReference) {
   GANNET_SHARED_OR_SKIP(folder, std::string("models/") + GetParam());
   const Json golden = ReadJson(folder / "golden_numpy.json");
   ASSERT_OK_AND_ASSIGN(const auto model, Model::Load(folder, {}));
-  ASSERT_OK_AND_ASSIGN(const SafetensorsFile weights,
-                       SafetensorsFile::Open(folder / "model.safetensors"));
-  const std::vector<float> head = ToFloats(weights.tensors().at("model.embed_tokens.weight"));
+  ASSERT_OK_AND_ASSIGN(const LmHead head, LmHead::Load(folder, {}));
   const auto ids = golden["input_ids"].get<std::vector<TokenId>>();
   const std::vector<float> hidden = TokenVectors(*model, BatchOf({ids}));
-  const size_t d = model->dimensions().hidden;
-  const float* last = &hidden[(ids.size() - 1) * d];
+  std::vector<float> logits(head.vocabulary());
+  head.Apply(std::span(hidden).last(model->dimensions().hidden), nullptr, logits.data());
   ASSERT_EQ(golden["last_logits_top5"].size(), 5u);
   for (const Json& entry : golden["last_logits_top5"]) {
-    double logit = 0;
-    for (size_t c = 0; c < d; ++c) {
-      logit += static_cast<double>(last[c]) * head[entry[0].get<size_t>() * d + c];
-    }
-    EXPECT_NEAR(logit, entry[1].get<double>(), 1e-4) << entry[0];
+    EXPECT_NEAR(logits.at(entry[0].get<size_t>()), entry[1].get<double>(), 1e-4) << entry[0];
   }
 }
 
@@ -202,6 +125,12 @@ class TinyDecoder {
   void SetTokenVector(size_t id, float value) {
     std::vector<float>& values = tensors_["model.embed_tokens.weight"].values;
     std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(16 * id), 16, value);
+    folder_.Write("model.safetensors", testing::SafetensorsContent(tensors_));
+  }
+
+  // A language-model head of its own.
+  void AddHead() {
+    tensors_["lm_head.weight"] = testing::RandomTensor({20, 16}, 99);
     folder_.Write("model.safetensors", testing::SafetensorsContent(tensors_));
   }
 
@@ -329,6 +258,129 @@ TEST(DecoderTest, ATokenWhoseSquaresOverflowSpoilsItsSequenceAlone) {
     EXPECT_TRUE(SameBytes(std::span(together).last(4 * 16), alone));
     for (size_t i = 6 * 16; i < 8 * 16; ++i) EXPECT_FALSE(std::isfinite(together[i])) << i;
   }
+}
+
+class LmHeadTest : public ::testing::Test {
+ protected:
+  // Logits of two token vectors by the head of the decoder as it is written now.
+  std::vector<float> Logits() const {
+    const auto head = LmHead::Load(decoder_.path(), {});
+    EXPECT_TRUE(head.ok()) << head.status();
+    if (!head.ok()) return {};
+    std::vector<float> logits(2 * head->vocabulary());
+    head->Apply(hidden_, nullptr, logits.data());
+    return logits;
+  }
+
+  TinyDecoder decoder_;
+  const std::vector<float> hidden_ = testing::RandomTensor({2, 16}, 77).values;
+};
+
+TEST_F(LmHeadTest, IsTheConfiguredOneOfTheCheckpointsTwo) {
+  decoder_.Configure();
+  const std::vector<float> tied = Logits();
+  decoder_.Configure({{"tie_word_embeddings", false}});
+  const absl::Status missing = LmHead::Load(decoder_.path(), {}).status();
+  EXPECT_NE(base::Message(missing).find("no tensor lm_head.weight"), std::string_view::npos)
+      << missing;
+  decoder_.AddHead();
+  const std::vector<float> own = Logits();
+  EXPECT_FALSE(SameBytes(own, tied));
+  decoder_.Configure();
+  EXPECT_TRUE(SameBytes(Logits(), own));
+  decoder_.Configure({{"tie_word_embeddings", true}});
+  EXPECT_TRUE(SameBytes(Logits(), tied));
+}
+
+TEST_F(LmHeadTest, ACapBoundsTheLogits) {
+  decoder_.Configure();
+  const std::vector<float> plain = Logits();
+  decoder_.Configure({{"final_logit_softcapping", 0.5}});
+  const std::vector<float> capped = Logits();
+  ASSERT_EQ(capped.size(), plain.size());
+  for (size_t i = 0; i < plain.size(); ++i) {
+    EXPECT_NEAR(capped[i], 0.5 * std::tanh(plain[i] / 0.5), 1e-6) << i;
+  }
+  decoder_.Configure({{"final_logit_softcapping", -1}});
+  const absl::Status status = LmHead::Load(decoder_.path(), {}).status();
+  EXPECT_NE(base::Message(status).find("final_logit_softcapping: -1"), std::string_view::npos);
+}
+
+// Attention in context: the decoder's part of ICR, QRHead and CoRe (golden/icr).
+class InContextTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    GANNET_SHARED_OR_SKIP(icr, "golden/icr");
+    Json config = ReadJson(icr / "config.json");
+    config["model_type"] = "llama";
+    config["max_position_embeddings"] = 64;
+    folder_.Write("config.json", config.dump());
+    std::filesystem::create_symlink(icr / "model.safetensors",
+                                    folder_.path() / "model.safetensors");
+    ASSERT_OK_AND_ASSIGN(model_, Model::Load(folder_.path(), {}));
+    ASSERT_OK_AND_ASSIGN(SafetensorsFile outputs,
+                         SafetensorsFile::Open(icr / "outputs.safetensors"));
+    outputs_.emplace(std::move(outputs));
+    inputs_ = ReadJson(icr / "inputs.json");
+  }
+
+  std::vector<float> Golden(const std::string& name) const {
+    return ToFloats(outputs_->tensors().at(name));
+  }
+
+  // mean_{t in [begin, end)} A[l, h, t, j], for [layers, heads] of `ids`, each [keys].
+  std::vector<std::vector<float>> MeanAttention(const std::vector<TokenId>& ids, size_t begin,
+                                                size_t end) const {
+    std::vector<std::vector<float>> mean(kLayers * kHeads, std::vector<float>(ids.size()));
+    const AttentionRequest request{
+        .rows = {{begin, end}}, .observe = [&](const AttentionRow& row) {
+          std::vector<float>& of_head = mean[row.layer * kHeads + row.head];
+          for (size_t j = 0; j < ids.size(); ++j) {
+            of_head[j] += row.weights[j] / static_cast<float>(end - begin);
+          }
+        }};
+    std::vector<float> hidden;
+    base::ThreadPool pool(2);
+    model_->Run(BatchOf({ids}), &pool, {.attention = &request}, hidden);
+    return mean;
+  }
+
+  static constexpr size_t kLayers = 3, kHeads = 4;
+  TemporaryFolder folder_;
+  std::unique_ptr<const Model> model_;
+  std::optional<SafetensorsFile> outputs_;
+  Json inputs_;
+};
+
+TEST_F(InContextTest, TheAttentionOfTheQueryToEachTokenEqualsTheReference) {
+  for (const auto& [ids_field, scores] :
+       {std::pair{"input_ids", "icr.tok_query"}, std::pair{"calib_input_ids", "icr.tok_calib"}}) {
+    const auto ids = inputs_[ids_field].get<std::vector<TokenId>>();
+    std::vector<float> sum(ids.size());
+    for (const auto& of_head : MeanAttention(ids, inputs_["attend_start"], ids.size())) {
+      kernels::Add(of_head, sum.data());
+    }
+    EXPECT_LT(Difference(sum, Golden(scores)), 1e-5) << scores;
+  }
+}
+
+TEST_F(InContextTest, TheScoresOfHeadsEqualTheReference) {
+  const auto ids = inputs_["input_ids"].get<std::vector<TokenId>>();
+  const Json& span = inputs_["core"]["attend_span_half_open"];
+  const auto mean = MeanAttention(ids, span[0], span[1]);
+  std::vector<float> scores;  // softmax_D(a_h(D) / T) of the first document, for each head.
+  for (const auto& of_head : mean) {
+    double first = 0, all = 0;
+    for (const Json& document : inputs_["doc_spans_half_open"]) {
+      double mass = 0;
+      for (size_t j = document[0]; j < document[1].get<size_t>(); ++j) mass += of_head[j];
+      const double e = std::exp(mass / inputs_["core"]["temperature"].get<double>());
+      if (all == 0) first = e;
+      all += e;
+    }
+    scores.push_back(static_cast<float>(first / all));
+  }
+  EXPECT_LT(Difference(scores, Golden("core.head_score_T0.1_pos0")), 1e-5);
 }
 
 struct RefusedConfig {
