@@ -26,7 +26,7 @@ namespace {
 
 // Sequences travel through the model in groups of about this many tokens: enough rows to use each
 // weight well while it is in the cache, few enough that a group's matrices stay near it.
-constexpr size_t kGroupTokens = 512;
+constexpr size_t kGroupTokens = 256;
 
 std::string LowerCase(const std::string& text) {
   std::string lowered;

@@ -105,8 +105,10 @@ std::shared_ptr<const MatrixProduct::Prepared> MatrixProduct::Prepare(const Shap
   }
   const bool whole = shape.columns == outputs_;
   const auto description = Describe(shape, whole ? weight_.get_desc() : AnyWeights(shape.columns));
-  auto prepared = std::make_shared<Prepared>(dnnl::matmul(description), description.weights_desc(),
-                                             description.scratchpad_desc().get_size());
+  auto prepared = std::make_shared<Prepared>();
+  prepared->matmul = dnnl::matmul(description);
+  prepared->weight = description.weights_desc();
+  prepared->scratch_bytes = description.scratchpad_desc().get_size();
   const std::unique_lock lock(mutex_);
   return prepared_.try_emplace(shape, std::move(prepared)).first->second;
 }

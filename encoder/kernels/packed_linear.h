@@ -17,7 +17,7 @@ namespace gannet::encoder::kernels {
 class PackedLinear {
  public:
   // The most rows one call of Apply takes: a tile that fits the caches with its outputs.
-  static constexpr size_t kMaxRows = 64;
+  static constexpr size_t kMaxRows = 128;
 
   // `weight` is [outputs, inputs], row-major, as checkpoints store it; `bias` is [outputs]. Every
   // precision works on every machine, slower where instructions are missing: see path().
