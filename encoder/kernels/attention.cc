@@ -298,7 +298,9 @@ HWY_INLINE void StartTile(const PackedHead& head, HeadRows queries, size_t rows,
     tile.visible[r] = VisibleKeys(options, position + r, head.length());
     tile.max[r] = std::numeric_limits<float>::lowest();
     tile.weight[r] = 0;
-    std::fill_n(tile.queries + (r + 1) * width - PackedHead::kPadding, PackedHead::kPadding, 0.0F);
+    if (head.head_dim() < width) {
+      std::fill(tile.queries + r * width + head.head_dim(), tile.queries + (r + 1) * width, 0.0F);
+    }
     ScaleRow(queries.data + r * queries.stride, head.head_dim(), options.scale,
              tile.queries + r * width);
   }

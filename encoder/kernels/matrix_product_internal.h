@@ -20,7 +20,7 @@ namespace gannet::encoder::kernels {
 // own exceptions come out of the constructor when the machine has no kernel for the types.
 class MatrixProduct {
  public:
-  static constexpr size_t kMaxRows = 128;
+  static constexpr size_t kMaxRows = 64;
 
   // Columns of y that one call may be asked for: whole blocks of this many, where the kernel's
   // layout of the weights keeps blocks apart (see column_blocks()).

@@ -18,10 +18,11 @@ class PackedLinear::Kernel {
  public:
   Kernel(size_t inputs_in, size_t outputs_in) : inputs(inputs_in), outputs(outputs_in) {}
   virtual ~Kernel() = default;
-  virtual void Apply(const float* x, size_t rows, float* y) = 0;
+  virtual void Apply(const float* x, size_t rows, float* y, Epilogue epilogue) = 0;
   virtual size_t parts() const = 0;
   // `y` points at the first output of the parts.
-  virtual void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y) = 0;
+  virtual void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y,
+                          Epilogue epilogue) = 0;
 
   const size_t inputs;
   const size_t outputs;
@@ -43,13 +44,15 @@ struct Weights {
 
 // Blocks of the columns of an fp32 product, into their place in the whole matrix.
 void MultiplyParts(MatrixProduct& product, const void* x, size_t rows, size_t first, size_t count,
-                   float* y) {
+                   float* y, PackedLinear::Epilogue epilogue) {
   const size_t width = count * MatrixProduct::kColumnBlock;
   thread_local std::vector<float> part;
   part.resize(rows * width);
   product.MultiplyBlocks(x, rows, first, count, part.data());
   for (size_t r = 0; r < rows; ++r) {
-    std::copy_n(part.data() + r * width, width, y + r * product.outputs());
+    float* row = y + r * product.outputs();
+    std::copy_n(part.data() + r * width, width, row);
+    epilogue({row, width});
   }
 }
 
@@ -60,10 +63,14 @@ class Fp32Kernel final : public PackedLinear::Kernel {
         product_({Type::f32, Type::f32, Type::f32}, w.weight.data(), w.bias, w.inputs, w.outputs) {
     path = fmt::format("fp32 by {}", product_.kernel());
   }
-  void Apply(const float* x, size_t rows, float* y) override { product_.Multiply(x, rows, y); }
+  void Apply(const float* x, size_t rows, float* y, PackedLinear::Epilogue epilogue) override {
+    product_.Multiply(x, rows, y);
+    epilogue({y, rows * outputs});
+  }
   size_t parts() const override { return product_.column_blocks(); }
-  void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y) override {
-    MultiplyParts(product_, x, rows, first, count, y);
+  void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y,
+                  PackedLinear::Epilogue epilogue) override {
+    MultiplyParts(product_, x, rows, first, count, y, epilogue);
   }
 
  private:
@@ -84,12 +91,14 @@ class Bf16Kernel final : public PackedLinear::Kernel {
                  w.outputs) {
     path = fmt::format("bf16 by {}", product_.kernel());
   }
-  void Apply(const float* x, size_t rows, float* y) override {
+  void Apply(const float* x, size_t rows, float* y, PackedLinear::Epilogue epilogue) override {
     product_.Multiply(Rounded(x, rows), rows, y);
+    epilogue({y, rows * outputs});
   }
   size_t parts() const override { return product_.column_blocks(); }
-  void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y) override {
-    MultiplyParts(product_, Rounded(x, rows), rows, first, count, y);
+  void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y,
+                  PackedLinear::Epilogue epilogue) override {
+    MultiplyParts(product_, Rounded(x, rows), rows, first, count, y, epilogue);
   }
 
  private:
@@ -118,12 +127,15 @@ class EmulatedBf16Kernel final : public PackedLinear::Kernel {
                  w.inputs, w.outputs) {
     path = fmt::format("bf16 emulated by {}", product_.kernel());
   }
-  void Apply(const float* x, size_t rows, float* y) override {
+  void Apply(const float* x, size_t rows, float* y, PackedLinear::Epilogue epilogue) override {
     product_.Multiply(RoundedThroughBf16({x, rows * inputs}).data(), rows, y);
+    epilogue({y, rows * outputs});
   }
   size_t parts() const override { return product_.column_blocks(); }
-  void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y) override {
-    MultiplyParts(product_, RoundedThroughBf16({x, rows * inputs}).data(), rows, first, count, y);
+  void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y,
+                  PackedLinear::Epilogue epilogue) override {
+    MultiplyParts(product_, RoundedThroughBf16({x, rows * inputs}).data(), rows, first, count, y,
+                  epilogue);
   }
 
  private:
@@ -145,19 +157,19 @@ class Int8Kernel final : public PackedLinear::Kernel {
         new Int8Kernel(w, quantized, std::move(scale), std::move(sum)));
   }
 
-  void Apply(const float* x, size_t rows, float* y) override {
+  void Apply(const float* x, size_t rows, float* y, PackedLinear::Epilogue epilogue) override {
     const Quantized quantized = Quantize(x, rows);
-    int32_t* sums = Sums(rows * outputs);
-    product_.Multiply(quantized.values, rows, sums);
-    Dequantize(quantized, sums, rows, 0, outputs, y);
+    if (parts() == 1) {
+      int32_t* sums = Sums(rows * outputs);
+      product_.Multiply(quantized.values, rows, sums);
+      return Dequantize(quantized, sums, rows, 0, outputs, y, epilogue);
+    }
+    MultiplyParts(quantized, rows, 0, parts(), y, epilogue);
   }
   size_t parts() const override { return product_.column_blocks(); }
-  void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y) override {
-    const size_t width = count * MatrixProduct::kColumnBlock;
-    const Quantized quantized = Quantize(x, rows);
-    int32_t* sums = Sums(rows * width);
-    product_.MultiplyBlocks(quantized.values, rows, first, count, sums);
-    Dequantize(quantized, sums, rows, first * MatrixProduct::kColumnBlock, width, y);
+  void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y,
+                  PackedLinear::Epilogue epilogue) override {
+    MultiplyParts(Quantize(x, rows), rows, first, count, y, epilogue);
   }
 
  private:
@@ -177,6 +189,20 @@ class Int8Kernel final : public PackedLinear::Kernel {
     return quantized;
   }
 
+  // A few parts at a time: their sums are still in a near cache when they are read.
+  void MultiplyParts(const Quantized& quantized, size_t rows, size_t first, size_t count, float* y,
+                     PackedLinear::Epilogue epilogue) {
+    constexpr size_t kStep = 6;
+    for (size_t part = first; part < first + count; part += kStep) {
+      const size_t step = std::min(kStep, first + count - part);
+      const size_t width = step * MatrixProduct::kColumnBlock;
+      int32_t* sums = Sums(rows * width);
+      product_.MultiplyBlocks(quantized.values, rows, part, step, sums);
+      Dequantize(quantized, sums, rows, part * MatrixProduct::kColumnBlock, width,
+                 y + (part - first) * MatrixProduct::kColumnBlock, epilogue);
+    }
+  }
+
   static int32_t* Sums(size_t count) {
     thread_local std::vector<int32_t> sums;
     sums.resize(count);
@@ -185,11 +211,18 @@ class Int8Kernel final : public PackedLinear::Kernel {
 
   // Outputs [first, first + width) of each row; `y` points at the first of them.
   void Dequantize(const Quantized& quantized, const int32_t* sums, size_t rows, size_t first,
-                  size_t width, float* y) const {
+                  size_t width, float* y, PackedLinear::Epilogue epilogue) const {
     const ColumnScales columns{std::span(scale_).subspan(first, width),
                                std::span(sum_).subspan(first, width),
                                std::span(bias_).subspan(first, width)};
-    kernels::Dequantize(sums, std::span(quantized.rows).first(rows), columns, y, outputs);
+    // A few rows at a time: they are still in the first cache for the epilogue.
+    constexpr size_t kStep = 4;
+    for (size_t r = 0; r < rows; r += kStep) {
+      const size_t count = std::min(kStep, rows - r);
+      kernels::Dequantize(sums + r * width, std::span(quantized.rows).subspan(r, count), columns,
+                          y + r * outputs, outputs);
+      for (size_t i = r; i < r + count; ++i) epilogue({y + i * outputs, width});
+    }
   }
 
   Int8Kernel(const Weights& w, const std::vector<int8_t>& quantized, std::vector<float> scale,
@@ -252,15 +285,15 @@ absl::StatusOr<PackedLinear> PackedLinear::Pack(std::span<const float> weight,
 
 size_t PackedLinear::column_parts() const { return kernel_->parts(); }
 
-void PackedLinear::ApplyParts(const float* x, size_t rows, size_t first, size_t count,
-                              float* y) const {
+void PackedLinear::ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y,
+                              Epilogue epilogue) const {
   const size_t width = kernel_->outputs / kernel_->parts();
-  if (count == kernel_->parts()) return kernel_->Apply(x, rows, y);
-  kernel_->ApplyParts(x, rows, first, count, y + first * width);
+  if (count == kernel_->parts()) return kernel_->Apply(x, rows, y, epilogue);
+  kernel_->ApplyParts(x, rows, first, count, y + first * width, epilogue);
 }
 
-void PackedLinear::Apply(const float* x, size_t rows, float* y) const {
-  kernel_->Apply(x, rows, y);
+void PackedLinear::Apply(const float* x, size_t rows, float* y, Epilogue epilogue) const {
+  kernel_->Apply(x, rows, y, epilogue);
 }
 
 }  // namespace gannet::encoder::kernels

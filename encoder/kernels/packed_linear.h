@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "encoder/kernels/precision.h"
 
@@ -17,7 +18,7 @@ namespace gannet::encoder::kernels {
 class PackedLinear {
  public:
   // The most rows one call of Apply takes: a tile that fits the caches with its outputs.
-  static constexpr size_t kMaxRows = 128;
+  static constexpr size_t kMaxRows = 64;
 
   // `weight` is [outputs, inputs], row-major, as checkpoints store it; `bias` is [outputs]. Every
   // precision works on every machine, slower where instructions are missing: see path().
@@ -39,12 +40,18 @@ class PackedLinear {
   // What runs the product here: "bf16 by brg:avx512_core_bf16", "bf16 emulated by gemm:jit", ...
   const std::string& path() const;
 
-  // x: [rows, inputs], y: [rows, outputs], both row-major; 1 <= rows <= kMaxRows.
-  void Apply(const float* x, size_t rows, float* y) const;
+  // Changes any stretch of outputs in place, value by value.
+  using Epilogue = absl::FunctionRef<void(std::span<float> outputs)>;
+  static void KeepOutputs(std::span<float>) {}
+
+  // y = epilogue(x Wᵀ + b), with x: [rows, inputs], y: [rows, outputs], both row-major;
+  // 1 <= rows <= kMaxRows.
+  void Apply(const float* x, size_t rows, float* y, Epilogue epilogue = KeepOutputs) const;
 
   // Parts [first, first + count) of the outputs, with the bytes that Apply gives them: for a lone
   // query, whose few rows are too few to share out. `y` is the whole matrix, [rows, outputs].
-  void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y) const;
+  void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y,
+                  Epilogue epilogue = KeepOutputs) const;
 
   // The product as one precision computes it.
   class Kernel;

@@ -175,13 +175,8 @@ float QuantizeSymmetric(std::span<const float> x, int8_t* out) {
 
 void Dequantize(const int32_t* sums, std::span<const RowScale> rows, const ColumnScales& columns,
                 float* y, size_t stride) {
-  // A few rows at a time: their sums and outputs stay in the first cache.
-  constexpr size_t kRows = 4;
-  for (size_t r = 0; r < rows.size(); r += kRows) {
-    const size_t count = std::min(kRows, rows.size() - r);
-    HWY_DYNAMIC_DISPATCH(DequantizeImpl)
-    (sums + r * columns.scale.size(), rows.data() + r, count, columns, y + r * stride, stride);
-  }
+  HWY_DYNAMIC_DISPATCH(DequantizeImpl)
+  (sums, rows.data(), rows.size(), columns, y, stride);
 }
 
 }  // namespace gannet::encoder::kernels

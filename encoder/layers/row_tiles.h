@@ -19,13 +19,15 @@ void ForEach(size_t count, base::ThreadPool* pool, Body body) {
   }
 }
 
-// Cuts rows into tiles of the matrix kernel's size, smaller when there would be fewer tiles than
-// threads, and runs body(first_row, rows) for each.
+// Cuts rows into even tiles of at most the matrix kernel's size, smaller when there would be fewer
+// tiles than threads, and runs body(first_row, rows) for each.
 template <typename Body>
 void ForEachTile(size_t rows, base::ThreadPool* pool, Body body) {
+  if (rows == 0) return;
+  constexpr size_t kMost = kernels::PackedLinear::kMaxRows;
   const size_t threads = pool == nullptr ? 1 : static_cast<size_t>(pool->threads());
-  const size_t tile =
-      std::clamp<size_t>((rows + threads - 1) / threads, 1, kernels::PackedLinear::kMaxRows);
+  const size_t tiles = std::max((rows + kMost - 1) / kMost, std::min(rows, threads));
+  const size_t tile = (rows + tiles - 1) / tiles;
   ForEach((rows + tile - 1) / tile, pool, [&](size_t i) {
     const size_t first = i * tile;
     body(first, std::min(tile, rows - first));

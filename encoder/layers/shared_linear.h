@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <span>
 
 #include "base/thread_pool.h"
 #include "encoder/kernels/packed_linear.h"
@@ -12,30 +11,17 @@ namespace gannet::encoder {
 
 // y = epilogue(linear(x)) for one tile of rows: x is [rows, inputs], y [rows, outputs]. With `pool`
 // the outputs are shared out over its threads, because a lone query has too few rows to share; the
-// bytes are the same. `epilogue` changes any stretch of values in place, value by value.
-template <typename Epilogue>
-void ApplyShared(const kernels::PackedLinear& linear, const float* x, size_t rows,
-                 base::ThreadPool* pool, float* y, Epilogue epilogue) {
+// bytes are the same.
+inline void ApplyShared(
+    const kernels::PackedLinear& linear, const float* x, size_t rows, base::ThreadPool* pool,
+    float* y, kernels::PackedLinear::Epilogue epilogue = kernels::PackedLinear::KeepOutputs) {
   const size_t parts = linear.column_parts();
   const size_t shares = pool == nullptr ? 1 : std::min(parts, static_cast<size_t>(pool->threads()));
-  if (shares == 1) {
-    linear.Apply(x, rows, y);
-    epilogue(std::span(y, rows * linear.outputs()));
-    return;
-  }
-  const size_t width = linear.outputs() / parts;
+  if (shares == 1) return linear.Apply(x, rows, y, epilogue);
   pool->ParallelFor(shares, [&](size_t share) {
     const size_t first = share * parts / shares, end = (share + 1) * parts / shares;
-    linear.ApplyParts(x, rows, first, end - first, y);
-    for (size_t r = 0; r < rows; ++r) {
-      epilogue(std::span(y + r * linear.outputs() + first * width, (end - first) * width));
-    }
+    linear.ApplyParts(x, rows, first, end - first, y, epilogue);
   });
-}
-
-inline void ApplyShared(const kernels::PackedLinear& linear, const float* x, size_t rows,
-                        base::ThreadPool* pool, float* y) {
-  ApplyShared(linear, x, rows, pool, y, [](std::span<float>) {});
 }
 
 }  // namespace gannet::encoder

@@ -319,10 +319,10 @@ TEST_P(EveryTarget, Bf16AttentionIsTheFormulaWithinItsRounding) {
     for (const size_t length : {1, 2, 17, 255, 257, 530}) {
       const RandomAttention attention(length, head_dim, Precision::kBf16);
       for (size_t i = 0; i < every.size(); ++i) {
-        // Values are below 1: an error of two roundings to 8 bits is below 2^-7.
+        // Scores of size 5 with products rounded to 8 bits, weights and values (below 1) likewise.
         EXPECT_LT(
             MaxError(attention.Run(every[i], 0, length), attention.Reference(every[i], 0, length)),
-            0.0079)
+            0.03)
             << "length " << length << " of " << head_dim << ", options " << i;
       }
     }
