@@ -39,10 +39,14 @@ absl::StatusOr<kernels::PackedLinear> LoadLinears(const Checkpoint& checkpoint,
 absl::StatusOr<LayerNorm> LayerNorm::Load(const Checkpoint& checkpoint, std::string_view name,
                                           size_t size, double epsilon, Bias bias) {
   LayerNorm norm;
-  GANNET_ASSIGN_OR_RETURN(norm.gamma, checkpoint.Floats(fmt::format("{}.weight", name), {size}));
+  const bool older = checkpoint.Has(fmt::format("{}.gamma", name));
+  GANNET_ASSIGN_OR_RETURN(
+      norm.gamma,
+      checkpoint.Floats(fmt::format("{}.{}", name, older ? "gamma" : "weight"), {size}));
   norm.beta.resize(size);
   if (bias == Bias::kPresent) {
-    GANNET_ASSIGN_OR_RETURN(norm.beta, checkpoint.Floats(fmt::format("{}.bias", name), {size}));
+    GANNET_ASSIGN_OR_RETURN(
+        norm.beta, checkpoint.Floats(fmt::format("{}.{}", name, older ? "beta" : "bias"), {size}));
   }
   norm.epsilon = static_cast<float>(epsilon);
   return norm;

@@ -31,7 +31,8 @@ absl::StatusOr<kernels::PackedLinear> LoadLinears(const Checkpoint& checkpoint,
                                                   size_t inputs, const std::vector<size_t>& outputs,
                                                   Bias bias, const ModelOptions& options);
 
-// NAME.weight and NAME.bias of a layer normalisation, both [size]; without bias, β is 0.
+// NAME.weight and NAME.bias of a layer normalisation, or NAME.gamma and NAME.beta as checkpoints
+// made from TensorFlow's have them, both [size]; without bias, β is 0.
 struct LayerNorm {
   std::vector<float> gamma;
   std::vector<float> beta;

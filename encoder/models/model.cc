@@ -36,10 +36,11 @@ constexpr std::pair<std::string_view, Loader> kFamilies[] = {
     {"gemma3_text", LoadDecoder},   {"gpt_neox", LoadGptNeox},
     {"llama", LoadDecoder},         {"mistral", LoadDecoder},
     {"modernbert", LoadModernBert}, {"mpnet", LoadMpnet},
-    {"nomic_bert", LoadNomicBert},  {"phi3", LoadDecoder},
-    {"qwen2", LoadDecoder},         {"qwen3", LoadDecoder},
-    {"roberta", LoadRoberta},       {"smollm3", LoadDecoder},
-    {"t5", LoadT5Encoder},          {"xlm-roberta", LoadRoberta},
+    {"mt5", LoadT5Encoder},         {"nomic_bert", LoadNomicBert},
+    {"phi3", LoadDecoder},          {"qwen2", LoadDecoder},
+    {"qwen3", LoadDecoder},         {"roberta", LoadRoberta},
+    {"smollm3", LoadDecoder},       {"t5", LoadT5Encoder},
+    {"xlm-roberta", LoadRoberta},
 };
 
 }  // namespace

@@ -63,7 +63,10 @@ absl::StatusOr<T5Config> T5Config::Read(const ConfigFile& file) {
 // "relu", "gated-gelu" (which means the tanh form), "gated-silu", ...
 absl::Status T5Config::ReadFeedForward(const ConfigFile& file) {
   constexpr std::string_view kGated = "gated-";
-  GANNET_ASSIGN_OR_RETURN(const std::string projection, file.StringOr("feed_forward_proj", "relu"));
+  GANNET_ASSIGN_OR_RETURN(const std::string type, file.String("model_type"));
+  GANNET_ASSIGN_OR_RETURN(
+      const std::string projection,
+      file.StringOr("feed_forward_proj", type == "mt5" ? "gated-gelu" : "relu"));
   std::string_view name = projection;
   gated = name.starts_with(kGated);
   if (gated) name.remove_prefix(kGated.size());

@@ -279,6 +279,29 @@ TEST(RobertaTest, PositionsBeginAfterThePaddingIdAndSkipPadding) {
   EXPECT_EQ(TokenVectors(*roberta, {7, 3, 8, 9}), TokenVectors(*bert, {7, 3, 8, 9}));
 }
 
+// What checkpoints that were made from TensorFlow's call γ and β.
+TEST(OlderTensorNamesTest, GammaAndBetaGiveTheSameBytes) {
+  FloatTensors newer = EmbeddingTensors(), older;
+  for (unsigned i = 0; i < 4; ++i) AddBertLayer(newer, fmt::format("encoder.layer.{}.", i), 30 * i);
+  for (const auto& [name, tensor] : newer) {
+    std::string renamed = name;
+    if (const size_t at = name.find("LayerNorm."); at != std::string::npos) {
+      renamed.resize(at);
+      renamed += name.ends_with("weight") ? "LayerNorm.gamma" : "LayerNorm.beta";
+    }
+    older[renamed] = tensor;
+  }
+  const TemporaryFolder newer_folder, older_folder;
+  ASSERT_OK_AND_ASSIGN(const auto want, LoadFrom(newer_folder, BertConfigOf("bert"), newer));
+  ASSERT_OK_AND_ASSIGN(const auto got, LoadFrom(older_folder, BertConfigOf("bert"), older));
+  EXPECT_EQ(TokenVectors(*got, {7, 3, 8, 9}), TokenVectors(*want, {7, 3, 8, 9}));
+  older.erase("embeddings.LayerNorm.beta");
+  const absl::Status status = LoadFrom(older_folder, BertConfigOf("bert"), older).status();
+  EXPECT_NE(base::Message(status).find("no tensor embeddings.LayerNorm.beta"),
+            std::string_view::npos)
+      << status;
+}
+
 // The same weights under config.json as transformers 5 and as older folders spell it.
 class OlderSpellingTest : public ::testing::Test {
  protected:
@@ -331,6 +354,11 @@ TEST_F(OlderSpellingTest, DebertaV2) {
 TEST_F(OlderSpellingTest, T5) {
   ExpectSameModel("t5_encoder", {"dense_act_fn", "is_gated_act"},
                   {{"output_past", true}, {"n_positions", 512}});
+}
+
+// mT5 (Xue et al. 2020, arXiv:2010.11934) is T5 with another default.
+TEST_F(OlderSpellingTest, Mt5) {
+  ExpectSameModel("t5_encoder", {"feed_forward_proj"}, {{"model_type", "mt5"}});
 }
 
 }  // namespace
