@@ -10,6 +10,7 @@
 #include <random>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "bench/encoding/clock.h"
 
@@ -22,7 +23,7 @@ using Type = memory::data_type;
 // Rows that a thread sends through one layer before it takes the next.
 constexpr size_t kRowsPerLayer = 1024;
 constexpr size_t kTiles[] = {64, 128, 256, 512};
-constexpr double kTrialSeconds = 0.2, kMeasureSeconds = 0.5;
+constexpr double kTrialSeconds = 0.2, kMeasureSeconds = 1;
 
 struct Types {
   Type x, weight, y;

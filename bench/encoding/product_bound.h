@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/thread_pool.h"
 #include "encoder/layers/encoder_shape.h"
@@ -26,7 +25,7 @@ class ProductBound {
                base::ThreadPool& pool);
   ~ProductBound();
 
-  // Tokens per second, measured for about half a second.
+  // Tokens per second, measured for about a second.
   double MeasureTokenRate(base::ThreadPool& pool) const;
 
   size_t tile_rows() const;           // Rows per product.

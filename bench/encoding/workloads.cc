@@ -15,7 +15,7 @@ namespace {
 
 using Views = std::vector<std::string_view>;
 
-constexpr int kQueries = 300;
+constexpr size_t kQueries = 300;
 
 Views ViewsOf(const TextSet& set) { return {set.texts.begin(), set.texts.end()}; }
 
@@ -75,15 +75,16 @@ encoder::Embeddings EmbedAll(const Setting& setting, const TextSet& set) {
 Figures MeasureMixed(const Setting& setting, const ProductBound& bound) {
   const TextSet& set = setting.texts.mixed();
   const auto tokens = static_cast<double>(set.tokens());
-  double best_rate = 0, best_bound = 0;
-  std::vector<double> ratios;
+  double best_rate = 0;
+  std::vector<double> bounds = {bound.MeasureTokenRate(setting.pool)}, ratios;
   for (int round = 0; round < setting.rounds; ++round) {
-    const double bound_rate = bound.MeasureTokenRate(setting.pool);
     const double rate = tokens / TimeEmbedding(setting, set);
+    const double before = bounds.back(), after = bound.MeasureTokenRate(setting.pool);
     best_rate = std::max(best_rate, rate);
-    best_bound = std::max(best_bound, bound_rate);
-    ratios.push_back(rate / bound_rate);
+    bounds.push_back(after);
+    ratios.push_back(rate / ((before + after) / 2));
   }
+  const double best_bound = std::ranges::max(bounds);
   return {{"texts", set.size()},
           {"tokens", set.tokens()},
           {"tokens_per_s", Rate(best_rate)},
@@ -96,8 +97,8 @@ Figures MeasureMixed(const Setting& setting, const ProductBound& bound) {
 
 Figures MeasureQuery(const Setting& setting) {
   const TextSet query = setting.texts.Query();
-  std::vector<double> seconds;
-  for (int i = 0; i < kQueries; ++i) seconds.push_back(TimeEmbedding(setting, query));
+  std::vector<double> seconds(kQueries);
+  for (double& one : seconds) one = TimeEmbedding(setting, query);
   return {{"tokens", query.tokens()},
           {"p50_ms", Rounded(1e3 * Median(seconds), 3)},
           {"p99_ms", Rounded(1e3 * Quantile(seconds, 0.99), 3)}};
@@ -105,10 +106,8 @@ Figures MeasureQuery(const Setting& setting) {
 
 Figures MeasurePairs(const Setting& setting) {
   const TextSet pairs = setting.texts.Pairs();
-  std::vector<double> seconds;
-  for (int round = 0; round < setting.rounds; ++round) {
-    seconds.push_back(TimeEmbedding(setting, pairs));
-  }
+  std::vector<double> seconds(static_cast<size_t>(setting.rounds));
+  for (double& round : seconds) round = TimeEmbedding(setting, pairs);
   return {{"texts", pairs.size()},
           {"tokens", pairs.tokens()},
           {"best_s", Rounded(std::ranges::min(seconds), 4)},

@@ -25,7 +25,7 @@ using Figures = nlohmann::ordered_json;
 encoder::Embeddings EmbedAll(const Setting& setting, const TextSet& set);
 
 // Tokens per second over the whole mix in one call, and the ratio to the bound, which is measured
-// before each round.
+// before and after each round.
 Figures MeasureMixed(const Setting& setting, const ProductBound& bound);
 
 // Milliseconds of one short query alone: median and 99th percentile.
