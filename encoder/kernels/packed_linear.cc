@@ -42,16 +42,24 @@ struct Weights {
   size_t outputs;
 };
 
+// Room for `count` values that is kept from call to call. It never shrinks: growing fills with
+// zeros, which is not free.
+template <typename T>
+T* Room(std::vector<T>& kept, size_t count) {
+  if (kept.size() < count) kept.resize(count);
+  return kept.data();
+}
+
 // Blocks of the columns of an fp32 product, into their place in the whole matrix.
 void MultiplyParts(MatrixProduct& product, const void* x, size_t rows, size_t first, size_t count,
                    float* y, PackedLinear::Epilogue epilogue) {
   const size_t width = count * MatrixProduct::kColumnBlock;
-  thread_local std::vector<float> part;
-  part.resize(rows * width);
-  product.MultiplyBlocks(x, rows, first, count, part.data());
+  thread_local std::vector<float> kept;
+  float* part = Room(kept, rows * width);
+  product.MultiplyBlocks(x, rows, first, count, part);
   for (size_t r = 0; r < rows; ++r) {
     float* row = y + r * product.outputs();
-    std::copy_n(part.data() + r * width, width, row);
+    std::copy_n(part + r * width, width, row);
     epilogue({row, width});
   }
 }
@@ -103,10 +111,10 @@ class Bf16Kernel final : public PackedLinear::Kernel {
 
  private:
   const uint16_t* Rounded(const float* x, size_t rows) const {
-    thread_local std::vector<uint16_t> rounded;
-    rounded.resize(rows * inputs);
-    RoundToBf16({x, rows * inputs}, rounded.data());
-    return rounded.data();
+    thread_local std::vector<uint16_t> kept;
+    uint16_t* rounded = Room(kept, rows * inputs);
+    RoundToBf16({x, rows * inputs}, rounded);
+    return rounded;
   }
 
   MatrixProduct product_;
@@ -179,12 +187,11 @@ class Int8Kernel final : public PackedLinear::Kernel {
   };
 
   Quantized Quantize(const float* x, size_t rows) const {
-    thread_local std::vector<uint8_t> values;
-    values.resize(rows * inputs);
-    Quantized quantized{values.data(), {}};
+    thread_local std::vector<uint8_t> kept;
+    uint8_t* values = Room(kept, rows * inputs);
+    Quantized quantized{values, {}};
     for (size_t r = 0; r < rows; ++r) {
-      quantized.rows[r] =
-          QuantizeRow({x + r * inputs, inputs}, levels_, values.data() + r * inputs);
+      quantized.rows[r] = QuantizeRow({x + r * inputs, inputs}, levels_, values + r * inputs);
     }
     return quantized;
   }
@@ -204,9 +211,8 @@ class Int8Kernel final : public PackedLinear::Kernel {
   }
 
   static int32_t* Sums(size_t count) {
-    thread_local std::vector<int32_t> sums;
-    sums.resize(count);
-    return sums.data();
+    thread_local std::vector<int32_t> kept;
+    return Room(kept, count);
   }
 
   // Outputs [first, first + width) of each row; `y` points at the first of them.
