@@ -1,0 +1,316 @@
+#include "indexer/vector/vector_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cassert>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <utility>
+
+#include "base/status.h"
+#include "indexer/vector/score_kernels.h"
+
+namespace gannet::indexer {
+namespace {
+
+constexpr std::array<std::string_view, 3> kFormatNames = {"fp32", "fp16", "int8"};
+
+// Squares of differences of 65,536 such values still add up to a finite fp32.
+constexpr float kMaxMagnitude = 1e15F;
+constexpr float kMaxFp16 = 65504.0F;
+
+using kernels::kInt8Offset;
+
+size_t RoundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
+
+size_t PaddedDimension(const VectorShape& shape) {
+  return RoundUp(shape.dimension,
+                 shape.format == VectorFormat::kInt8 ? kernels::kInt8Step : kernels::kFloatStep);
+}
+
+size_t BytesPerValue(VectorFormat format) {
+  switch (format) {
+    case VectorFormat::kFp32:
+      return 4;
+    case VectorFormat::kFp16:
+      return 2;
+    case VectorFormat::kInt8:
+      return 1;
+  }
+  return 0;
+}
+
+// Rounds to nearest, ties to even. Requires |value| <= 65,504.
+uint16_t Fp16FromFp32(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  const uint32_t sign = (bits >> 16) & 0x8000U;
+  const float magnitude = std::abs(value);
+  if (magnitude < 0x1p-14F) {  // Subnormal: a whole number of 2^-24, rounded by the addition.
+    const float shifted = magnitude + 0.5F;
+    return static_cast<uint16_t>(
+        sign | (std::bit_cast<uint32_t>(shifted) - std::bit_cast<uint32_t>(0.5F)));
+  }
+  const uint32_t rest = bits & 0x7FFFFFFFU;
+  const uint32_t rounded = rest + 0xFFFU + ((rest >> 13) & 1U);
+  return static_cast<uint16_t>(sign | ((rounded - (112U << 23)) >> 13));
+}
+
+float Fp32FromFp16(uint16_t half) {
+  const uint32_t exponent = (half >> 10) & 0x1FU;
+  const uint32_t fraction = half & 0x3FFU;
+  const float magnitude = exponent == 0
+                              ? static_cast<float>(fraction) * 0x1p-24F
+                              : std::bit_cast<float>(((exponent + 112U) << 23) | (fraction << 13));
+  return (half & 0x8000U) != 0 ? -magnitude : magnitude;
+}
+
+// The scale that brings the greatest magnitude to 127; 0 for vectors too small to have one.
+float ScaleOf(std::span<const float> vector) {
+  float most = 0;
+  for (const float v : vector) most = std::max(most, std::abs(v));
+  const float scale = most / 127.0F;
+  return scale < std::numeric_limits<float>::min() ? 0.0F : scale;
+}
+
+// Calls store(i, integer) for every value, and returns what the integers stand for.
+template <typename Store>
+Int8Scale Quantize(std::span<const float> vector, const Store& store) {
+  const float scale = ScaleOf(vector);
+  int64_t squares = 0;
+  for (size_t i = 0; i < vector.size(); ++i) {
+    const int integer = scale == 0 ? 0 : static_cast<int>(std::nearbyint(vector[i] / scale));
+    store(i, integer);
+    squares += int64_t{integer} * integer;
+  }
+  return {scale, static_cast<float>(static_cast<double>(squares) * scale * scale)};
+}
+
+}  // namespace
+
+std::string_view VectorFormatName(VectorFormat format) {
+  return kFormatNames[static_cast<size_t>(format)];
+}
+
+absl::StatusOr<VectorFormat> ParseVectorFormat(std::string_view name) {
+  const auto* found = std::find(kFormatNames.begin(), kFormatNames.end(), name);
+  if (found == kFormatNames.end()) {
+    return absl::InvalidArgumentError(
+        fmt::format("vector format \"{}\": expected fp32, fp16 or int8", name));
+  }
+  return static_cast<VectorFormat>(found - kFormatNames.begin());
+}
+
+absl::Status CheckVectors(const VectorShape& shape, std::span<const float> vectors) {
+  if (vectors.size() % shape.dimension != 0) {
+    return absl::InvalidArgumentError(fmt::format("{} values are no whole vectors of dimension {}",
+                                                  vectors.size(), shape.dimension));
+  }
+  const float limit = shape.format == VectorFormat::kFp16 ? kMaxFp16 : kMaxMagnitude;
+  for (size_t i = 0; i < vectors.size(); ++i) {
+    if (std::abs(vectors[i]) <= limit) continue;  // False for NaN.
+    return absl::InvalidArgumentError(
+        fmt::format("vector {}: value {} is {}, beyond {} ({})", i / shape.dimension,
+                    i % shape.dimension, vectors[i], limit, VectorFormatName(shape.format)));
+  }
+  return absl::OkStatus();
+}
+
+VectorTable::VectorTable(const VectorShape& shape)
+    : shape_(shape),
+      row_lines_(RoundUp(PaddedDimension(shape) * BytesPerValue(shape.format), sizeof(Line)) /
+                 sizeof(Line)) {}
+
+absl::StatusOr<VectorTable> VectorTable::Create(const VectorShape& shape) {
+  if (shape.dimension == 0 || shape.dimension > kernels::kMaxDimension) {
+    return absl::InvalidArgumentError(fmt::format("vectors of dimension {}: expected 1 to {}",
+                                                  shape.dimension, kernels::kMaxDimension));
+  }
+  return VectorTable(shape);
+}
+
+absl::StatusOr<VectorTable> VectorTable::View(const VectorShape& shape, size_t size,
+                                              std::span<const Line> lines,
+                                              std::span<const Int8Scale> scales,
+                                              std::shared_ptr<const void> owner) {
+  GANNET_ASSIGN_OR_RETURN(VectorTable table, Create(shape));
+  const size_t scales_expected = shape.format == VectorFormat::kInt8 ? size : 0;
+  if (lines.size() % table.row_lines_ != 0 || lines.size() / table.row_lines_ != size ||
+      scales.size() != scales_expected) {
+    return absl::DataLossError(fmt::format(
+        "{} vectors of dimension {} ({}) in {} bytes with {} scales", size, shape.dimension,
+        VectorFormatName(shape.format), lines.size_bytes(), scales.size()));
+  }
+  table.size_ = size;
+  table.viewed_lines_ = lines.data();
+  table.viewed_scales_ = scales;
+  table.owner_ = std::move(owner);
+  return table;
+}
+
+size_t VectorTable::bytes_per_vector() const {
+  return row_bytes() + (shape_.format == VectorFormat::kInt8 ? sizeof(Int8Scale) : 0);
+}
+
+absl::Status VectorTable::CheckWritable(std::span<const float> vectors) const {
+  if (owner_ != nullptr) return absl::FailedPreconditionError("a table mapped for reading");
+  return CheckVectors(shape_, vectors);
+}
+
+absl::Status VectorTable::Append(std::span<const float> vectors) {
+  GANNET_RETURN_IF_ERROR(CheckWritable(vectors));
+  const size_t added = vectors.size() / shape_.dimension;
+  if (size_ + added > std::numeric_limits<uint32_t>::max()) {
+    return absl::ResourceExhaustedError(fmt::format("a table of {} vectors", size_ + added));
+  }
+  try {
+    own_lines_.resize((size_ + added) * row_lines_);
+    if (shape_.format == VectorFormat::kInt8) own_scales_.resize(size_ + added);
+  } catch (const std::bad_alloc&) {
+    own_lines_.resize(size_ * row_lines_);
+    return absl::ResourceExhaustedError(
+        fmt::format("no memory for {} vectors of {} bytes", size_ + added, row_bytes()));
+  }
+  for (size_t i = 0; i < added; ++i) {
+    Encode(size_ + i, vectors.subspan(i * shape_.dimension, shape_.dimension));
+  }
+  size_ += added;
+  return absl::OkStatus();
+}
+
+absl::Status VectorTable::Replace(size_t number, std::span<const float> vector) {
+  assert(number < size_ && vector.size() == shape_.dimension);
+  GANNET_RETURN_IF_ERROR(CheckWritable(vector));
+  Encode(number, vector);
+  return absl::OkStatus();
+}
+
+void VectorTable::Encode(size_t number, std::span<const float> vector) {
+  std::byte* row = own_lines_[number * row_lines_].bytes;
+  switch (shape_.format) {
+    case VectorFormat::kFp32:
+      std::memcpy(row, vector.data(), vector.size_bytes());
+      break;
+    case VectorFormat::kFp16: {
+      auto* halves = reinterpret_cast<uint16_t*>(row);
+      std::transform(vector.begin(), vector.end(), halves, Fp16FromFp32);
+      break;
+    }
+    case VectorFormat::kInt8:
+      // Padding stands for zeros too: a row may become a query.
+      std::fill(row + vector.size(), row + row_bytes(), std::byte{kInt8Offset});
+      own_scales_[number] = Quantize(vector, [row](size_t i, int integer) {
+        row[i] = static_cast<std::byte>(integer + kInt8Offset);
+      });
+      break;
+  }
+}
+
+void VectorTable::Decode(size_t number, std::span<float> out) const {
+  assert(number < size_ && out.size() == shape_.dimension);
+  const std::byte* values = row(number);
+  switch (shape_.format) {
+    case VectorFormat::kFp32:
+      std::memcpy(out.data(), values, out.size_bytes());
+      break;
+    case VectorFormat::kFp16: {
+      const auto* halves = reinterpret_cast<const uint16_t*>(values);
+      std::transform(halves, halves + out.size(), out.begin(), Fp32FromFp16);
+      break;
+    }
+    case VectorFormat::kInt8:
+      for (size_t i = 0; i < out.size(); ++i) {
+        const int integer = std::to_integer<int>(values[i]) - kInt8Offset;
+        out[i] = static_cast<float>(integer) * scales()[number].scale;
+      }
+      break;
+  }
+}
+
+VectorScorer::VectorScorer(const VectorTable& table)
+    : table_(table), values_(PaddedDimension(table.shape())) {
+  if (table.shape().format == VectorFormat::kInt8) {
+    narrow_.resize(values_.size());
+    wide_.resize(values_.size());
+  }
+}
+
+void VectorScorer::SetQuery(std::span<const float> query) {
+  assert(query.size() == table_.shape().dimension);
+  std::copy(query.begin(), query.end(), values_.begin());
+  query_ = values_.data();
+  if (table_.shape().format == VectorFormat::kInt8) QuantizeQuery();
+}
+
+void VectorScorer::QuantizeQuery() {
+  sum_ = 0;
+  scale_ = Quantize(values_, [this](size_t i, int integer) {
+    narrow_[i] = static_cast<int8_t>(integer);
+    wide_[i] = static_cast<int16_t>(integer);
+    sum_ += integer;
+  });
+}
+
+void VectorScorer::SetQueryToRow(size_t number) {
+  const std::byte* row = table_.row(number);
+  switch (table_.shape().format) {
+    case VectorFormat::kFp32:
+      query_ = reinterpret_cast<const float*>(row);
+      break;
+    case VectorFormat::kFp16:
+      kernels::WidenFp16(row, values_.size(), values_.data());
+      query_ = values_.data();
+      break;
+    case VectorFormat::kInt8:
+      sum_ = kernels::QueryFromInt8Row(row, values_.size(), narrow_.data(), wide_.data());
+      scale_ = table_.scales()[number];
+      break;
+  }
+}
+
+float VectorScorer::Score(uint32_t row) const {
+  float score = 0;
+  Score({&row, 1}, &score);
+  return score;
+}
+
+void VectorScorer::Score(std::span<const uint32_t> rows, float* scores) const {
+  const VectorShape& shape = table_.shape();
+  if (shape.format == VectorFormat::kInt8) return ScoreInt8(rows, scores);
+  const kernels::PickedRows picked = {table_.row(0), table_.row_bytes(), rows.data(), rows.size()};
+  const bool half = shape.format == VectorFormat::kFp16;
+  if (shape.metric == Metric::kInnerProduct) {
+    const auto products = half ? kernels::ProductsFp16 : kernels::ProductsFp32;
+    return products(query_, picked, values_.size(), scores);
+  }
+  const auto distances = half ? kernels::SquaredDistancesFp16 : kernels::SquaredDistancesFp32;
+  distances(query_, picked, values_.size(), scores);
+  for (size_t i = 0; i < rows.size(); ++i) scores[i] = -scores[i];
+}
+
+void VectorScorer::ScoreInt8(std::span<const uint32_t> rows, float* scores) const {
+  constexpr size_t kBatch = 64;
+  const std::span<const Int8Scale> scales = table_.scales();
+  std::array<int32_t, kBatch> sums;
+  for (size_t first = 0; first < rows.size(); first += kBatch) {
+    const std::span<const uint32_t> batch =
+        rows.subspan(first, std::min(kBatch, rows.size() - first));
+    kernels::ProductsInt8({narrow_.data(), wide_.data()},
+                          {table_.row(0), table_.row_bytes(), batch.data(), batch.size()},
+                          values_.size(), sums.data());
+    for (size_t i = 0; i < batch.size(); ++i) {
+      const Int8Scale& stored = scales[batch[i]];
+      const int32_t product = sums[i] - kInt8Offset * sum_;
+      const float score = static_cast<float>(product) * (scale_.scale * stored.scale);
+      scores[first + i] = table_.shape().metric == Metric::kInnerProduct
+                              ? score
+                              : 2 * score - scale_.squared_norm - stored.squared_norm;
+    }
+  }
+}
+
+}  // namespace gannet::indexer
