@@ -152,6 +152,19 @@ absl::StatusOr<VectorTable> VectorTable::View(const VectorShape& shape, size_t s
   return table;
 }
 
+absl::StatusOr<VectorTable> VectorTable::InMemory() const {
+  VectorTable table(shape_);
+  try {
+    table.own_lines_.assign(lines().begin(), lines().end());
+    table.own_scales_.assign(scales().begin(), scales().end());
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(
+        fmt::format("no memory for {} vectors of {} bytes", size_, row_bytes()));
+  }
+  table.size_ = size_;
+  return table;
+}
+
 size_t VectorTable::bytes_per_vector() const {
   return row_bytes() + (shape_.format == VectorFormat::kInt8 ? sizeof(Int8Scale) : 0);
 }

@@ -63,6 +63,9 @@ class VectorTable {
                                           std::span<const Int8Scale> scales,
                                           std::shared_ptr<const void> owner);
 
+  // The same rows in memory of their own. kResourceExhausted when that is short.
+  absl::StatusOr<VectorTable> InMemory() const;
+
   VectorTable(VectorTable&&) = default;
   VectorTable& operator=(VectorTable&&) = default;
 

@@ -258,6 +258,10 @@ TEST(VectorTableTest, AViewEqualsItsTableAndIsReadOnly) {
     ASSERT_OK_AND_ASSIGN(VectorTable view,
                          VectorTable::View(shape, 30, table.lines(), table.scales(), owner));
     for (size_t row = 0; row < 30; ++row) EXPECT_EQ(DecodedRow(view, row), DecodedRow(table, row));
+    ASSERT_OK_AND_ASSIGN(VectorTable copy, view.InMemory());
+    for (size_t row = 0; row < 30; ++row) EXPECT_EQ(DecodedRow(copy, row), DecodedRow(table, row));
+    ASSERT_OK(copy.Append(std::vector<float>(70)));
+    EXPECT_EQ(copy.size(), 31u);
     EXPECT_EQ(view.Append(std::vector<float>(70)).code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(VectorTable::View(shape, 29, table.lines(), table.scales(), owner).status().code(),
               absl::StatusCode::kDataLoss);
