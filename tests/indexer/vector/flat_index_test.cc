@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 #include <vector>
 
@@ -60,6 +61,29 @@ TEST(FlatIndexTest, PutReplacesTheVectorOfAKnownKey) {
   EXPECT_EQ(found[0].key, 7u);
   EXPECT_EQ(found[0].score, 2.0F);
   EXPECT_EQ(found[1].key, 9u);
+}
+
+TEST(FlatIndexTest, AFilterChoosesBeforeTheBestAreKept) {
+  FlatIndex index(1);
+  for (DocumentKey key = 0; key < 100; ++key) {
+    ASSERT_OK(index.Put(key, std::vector<float>{static_cast<float>(key)}));
+  }
+  ASSERT_OK_AND_ASSIGN(const auto found, index.Search(std::vector<float>{1}, 2,
+                                                      [](DocumentKey k) { return k < 40; }));
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].key, 39u);
+  EXPECT_EQ(found[1].key, 38u);
+}
+
+TEST(FlatIndexTest, ValuesThatMakeNoScoreAreRefused) {
+  FlatIndex index(2);
+  EXPECT_EQ(index.Put(1, std::vector<float>{NAN, 0}).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(index.size(), 0u);
+  ASSERT_OK(index.Put(1, std::vector<float>{1, 0}));
+  EXPECT_EQ(index.Search(std::vector<float>{INFINITY, 0}, 1).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  FlatIndex impossible(0);
+  EXPECT_FALSE(impossible.Put(1, {}).ok());
 }
 
 }  // namespace
