@@ -10,15 +10,14 @@
 // GCC 12 takes the undefined operands inside its own intrinsics for ours (its bug 105593).
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")
+#define GANNET_AVX512_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
 
 namespace gannet::encoder::kernels {
 namespace {
 
 constexpr size_t kLanes = 16;
 
-void Round(const float* x, size_t count, uint32_t* pairs) {
+GANNET_AVX512_BF16 void Round(const float* x, size_t count, uint32_t* pairs) {
   size_t i = 0;
   for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
     const __m512bh both =
@@ -34,7 +33,8 @@ void Round(const float* x, size_t count, uint32_t* pairs) {
   }
 }
 
-void Interleave(const float* first, const float* second, size_t count, uint32_t* pairs) {
+GANNET_AVX512_BF16 void Interleave(const float* first, const float* second, size_t count,
+                                   uint32_t* pairs) {
   for (size_t i = 0; i < count; i += kLanes) {
     const __m512i low =
         _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(first + i)));
@@ -47,8 +47,9 @@ void Interleave(const float* first, const float* second, size_t count, uint32_t*
 // The loops over constants are unrolled at every level of optimisation: the sums must stay in
 // registers.
 template <size_t kRows, size_t kVectors>
-inline void MultiplyTile(const uint32_t* a, size_t a_stride, const uint32_t* b, size_t b_stride,
-                         size_t depth, float* out, size_t out_stride) {
+GANNET_AVX512_BF16 inline void MultiplyTile(const uint32_t* a, size_t a_stride, const uint32_t* b,
+                                            size_t b_stride, size_t depth, float* out,
+                                            size_t out_stride) {
   __m512 sum[kRows][kVectors];
 #pragma GCC unroll 16
   for (size_t r = 0; r < kRows; ++r) {
@@ -80,8 +81,9 @@ inline void MultiplyTile(const uint32_t* a, size_t a_stride, const uint32_t* b, 
 }
 
 template <size_t kRows>
-void MultiplyRows(const uint32_t* a, size_t a_stride, const uint32_t* b, size_t b_stride,
-                  size_t depth, size_t columns, float* out, size_t out_stride) {
+GANNET_AVX512_BF16 void MultiplyRows(const uint32_t* a, size_t a_stride, const uint32_t* b,
+                                     size_t b_stride, size_t depth, size_t columns, float* out,
+                                     size_t out_stride) {
   // 16 sums hide the latency and leave registers for b.
   constexpr size_t kVectors = 16 / kRows;
   size_t c = 0;
@@ -93,8 +95,9 @@ void MultiplyRows(const uint32_t* a, size_t a_stride, const uint32_t* b, size_t 
   }
 }
 
-void Multiply(const uint32_t* a, size_t a_stride, size_t rows, const uint32_t* b, size_t b_stride,
-              size_t depth, size_t columns, float* out, size_t out_stride) {
+GANNET_AVX512_BF16 void Multiply(const uint32_t* a, size_t a_stride, size_t rows, const uint32_t* b,
+                                 size_t b_stride, size_t depth, size_t columns, float* out,
+                                 size_t out_stride) {
   assert(rows == 4 || rows == 8);
   const auto multiply = rows == 4 ? MultiplyRows<4> : MultiplyRows<8>;
   multiply(a, a_stride, b, b_stride, depth, columns, out, out_stride);
@@ -105,7 +108,7 @@ constexpr Bf16Pairs kPairs{Round, Interleave, Multiply};
 }  // namespace
 }  // namespace gannet::encoder::kernels
 
-#pragma GCC pop_options
+#undef GANNET_AVX512_BF16
 #pragma GCC diagnostic pop
 #endif  // defined(__x86_64__)
 
