@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <utility>
 
 namespace gannet::indexer {
 namespace {
@@ -41,12 +42,20 @@ std::vector<ScoredDocument> ScanForBest(const VectorScorer& scorer,
   constexpr size_t kBatch = 256;
   if (k == 0) return {};
   BestDocuments best(k);
-  std::array<uint32_t, kBatch> rows;
   std::array<float, kBatch> scores;
+  if (!filter) {
+    for (size_t first = 0; first < keys.size(); first += kBatch) {
+      const size_t count = std::min(kBatch, keys.size() - first);
+      scorer.ScoreRange(first, count, scores.data());
+      for (size_t i = 0; i < count; ++i) best.Offer({keys[first + i], scores[i]});
+    }
+    return best.TakeSorted();
+  }
+  std::array<uint32_t, kBatch> rows;
   for (size_t next = 0; next < keys.size();) {
     size_t count = 0;
     for (; count < kBatch && next < keys.size(); ++next) {
-      if (!filter || filter(keys[next])) rows[count++] = static_cast<uint32_t>(next);
+      if (filter(keys[next])) rows[count++] = static_cast<uint32_t>(next);
     }
     scorer.Score({rows.data(), count}, scores.data());
     for (size_t i = 0; i < count; ++i) best.Offer({keys[rows[i]], scores[i]});

@@ -7,8 +7,9 @@
 namespace gannet::indexer::kernels {
 
 // One query against rows of a table picked by number, with the best instructions of the machine
-// (Highway). What a row gives depends on the query and that row alone, byte for byte; four rows are
-// computed at a time while the next four are on their way from memory.
+// (Highway). What a row gives depends on the query and that row alone, byte for byte. Of rows
+// picked here and there four are computed at a time while the next four are on their way from
+// memory.
 
 // Queries and rows are padded with zeros to whole steps of this many values, so that no kernel has
 // a remainder.
@@ -23,12 +24,12 @@ inline constexpr int kInt8Offset = 128;
 
 struct PickedRows {
   const std::byte* table = nullptr;
-  size_t row_bytes = 0;  // From one row to the next.
-  const uint32_t* numbers = nullptr;
+  size_t row_bytes = 0;               // From one row to the next.
+  const uint32_t* numbers = nullptr;  // Null for the first `count` rows of the table, in order.
   size_t count = 0;
 };
 
-// out[i] = Σ q x over `values` (a multiple of kFloatStep) values of row rows.numbers[i].
+// out[i] = Σ q x over `values` (a multiple of kFloatStep) values of the i-th picked row.
 void ProductsFp32(const float* query, const PickedRows& rows, size_t values, float* out);
 void ProductsFp16(const float* query, const PickedRows& rows, size_t values, float* out);
 

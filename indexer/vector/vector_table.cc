@@ -292,9 +292,19 @@ float VectorScorer::Score(uint32_t row) const {
 }
 
 void VectorScorer::Score(std::span<const uint32_t> rows, float* scores) const {
+  ScoreRows({.numbers = rows.data(), .first = 0, .count = rows.size()}, scores);
+}
+
+void VectorScorer::ScoreRange(size_t first, size_t count, float* scores) const {
+  ScoreRows({.numbers = nullptr, .first = first, .count = count}, scores);
+}
+
+void VectorScorer::ScoreRows(const Rows& rows, float* scores) const {
+  if (rows.count == 0) return;
   const VectorShape& shape = table_.shape();
   if (shape.format == VectorFormat::kInt8) return ScoreInt8(rows, scores);
-  const kernels::PickedRows picked = {table_.row(0), table_.row_bytes(), rows.data(), rows.size()};
+  const kernels::PickedRows picked = {table_.row(rows.first), table_.row_bytes(), rows.numbers,
+                                      rows.count};
   const bool half = shape.format == VectorFormat::kFp16;
   if (shape.metric == Metric::kInnerProduct) {
     const auto products = half ? kernels::ProductsFp16 : kernels::ProductsFp32;
@@ -302,26 +312,27 @@ void VectorScorer::Score(std::span<const uint32_t> rows, float* scores) const {
   }
   const auto distances = half ? kernels::SquaredDistancesFp16 : kernels::SquaredDistancesFp32;
   distances(query_, picked, values_.size(), scores);
-  for (size_t i = 0; i < rows.size(); ++i) scores[i] = -scores[i];
+  for (size_t i = 0; i < rows.count; ++i) scores[i] = -scores[i];
 }
 
-void VectorScorer::ScoreInt8(std::span<const uint32_t> rows, float* scores) const {
+void VectorScorer::ScoreInt8(const Rows& rows, float* scores) const {
   constexpr size_t kBatch = 64;
+  const bool products_only = table_.shape().metric == Metric::kInnerProduct;
   const std::span<const Int8Scale> scales = table_.scales();
   std::array<int32_t, kBatch> sums;
-  for (size_t first = 0; first < rows.size(); first += kBatch) {
-    const std::span<const uint32_t> batch =
-        rows.subspan(first, std::min(kBatch, rows.size() - first));
+  for (size_t begun = 0; begun < rows.count; begun += kBatch) {
+    const size_t first = rows.numbers == nullptr ? rows.first + begun : 0;
+    const uint32_t* numbers = rows.numbers == nullptr ? nullptr : rows.numbers + begun;
+    const size_t count = std::min(kBatch, rows.count - begun);
     kernels::ProductsInt8({narrow_.data(), wide_.data()},
-                          {table_.row(0), table_.row_bytes(), batch.data(), batch.size()},
-                          values_.size(), sums.data());
-    for (size_t i = 0; i < batch.size(); ++i) {
-      const Int8Scale& stored = scales[batch[i]];
+                          {table_.row(first), table_.row_bytes(), numbers, count}, values_.size(),
+                          sums.data());
+    for (size_t i = 0; i < count; ++i) {
+      const Int8Scale& stored = scales[numbers == nullptr ? first + i : numbers[i]];
       const int32_t product = sums[i] - kInt8Offset * sum_;
       const float score = static_cast<float>(product) * (scale_.scale * stored.scale);
-      scores[first + i] = table_.shape().metric == Metric::kInnerProduct
-                              ? score
-                              : 2 * score - scale_.squared_norm - stored.squared_norm;
+      scores[begun + i] =
+          products_only ? score : 2 * score - scale_.squared_norm - stored.squared_norm;
     }
   }
 }

@@ -117,9 +117,20 @@ class VectorScorer {
   void Score(std::span<const uint32_t> rows, float* scores) const;
   float Score(uint32_t row) const;
 
+  // scores[i] = score of row first + i, for `count` rows one after another.
+  void ScoreRange(size_t first, size_t count, float* scores) const;
+
  private:
+  // `first + i` is the i-th row, or numbers[i] where `numbers` is not null.
+  struct Rows {
+    const uint32_t* numbers = nullptr;
+    size_t first = 0;
+    size_t count = 0;
+  };
+
   void QuantizeQuery();
-  void ScoreInt8(std::span<const uint32_t> rows, float* scores) const;
+  void ScoreRows(const Rows& rows, float* scores) const;
+  void ScoreInt8(const Rows& rows, float* scores) const;
 
   const VectorTable& table_;
   std::vector<float> values_;     // Padded with zeros, as the integers below.

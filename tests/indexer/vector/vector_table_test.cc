@@ -145,6 +145,9 @@ TEST_P(EveryTarget, AScoreDoesNotDependOnItsCompany) {
       std::vector<float> scores(rows.size());
       scorer.Score(rows, scores.data());
       for (const uint32_t row : rows) ASSERT_EQ(scorer.Score(row), scores[row]);
+      std::vector<float> range(150);
+      scorer.ScoreRange(37, range.size(), range.data());
+      for (size_t i = 0; i < range.size(); ++i) ASSERT_EQ(range[i], scores[37 + i]);
     }
   }
 }
