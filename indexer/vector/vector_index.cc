@@ -208,7 +208,8 @@ absl::StatusOr<std::vector<ScoredDocument>> VectorIndex::Search(std::span<const 
   // In doubles until they are known to be small: both are the caller's.
   const double effort =
       static_cast<double>(search.effort != 0 ? search.effort : finder_->default_effort()) / share;
-  const size_t rescored = std::max(k, search.rescored != 0 ? search.rescored : 4 * k);
+  const size_t rescored =
+      scored_exactly() ? k : std::max(k, search.rescored != 0 ? search.rescored : 4 * k);
   const double count = static_cast<double>(rescored) / share;
   if (count >= all) return Scan(query, k, search.filter);
   const auto wide = static_cast<size_t>(std::ceil(std::min(effort, all)));

@@ -99,6 +99,8 @@ class VectorIndex {
   static absl::StatusOr<std::unique_ptr<VectorIndex>> Read(
       const std::shared_ptr<const VectorFile>& file, Residence residence);
 
+  // Whether the scores that candidates are found by are those of the exact vectors.
+  bool scored_exactly() const { return spec_.kind == IndexKind::kHnsw && !shortened_; }
   const VectorTable& searched() const { return shortened_ ? *shortened_ : exact_; }
   absl::Status CheckQuery(std::span<const float> query) const;
   double PassingShare(const KeyFilter& filter) const;

@@ -107,6 +107,7 @@ TEST_P(VectorIndexTest, AFilterThatPassesOnlyWhatIsFarIsExact) {
   ASSERT_OK_AND_ASSIGN(const auto index, Build(kCount));
   ASSERT_OK_AND_ASSIGN(const auto near, index->SearchExactly(Query(0), kCount / 2));
   std::vector<DocumentKey> hidden;
+  hidden.reserve(near.size());
   for (const ScoredDocument& hit : near) hidden.push_back(hit.key);
   std::sort(hidden.begin(), hidden.end());
   const auto far = [&](DocumentKey key) {
@@ -195,6 +196,7 @@ TEST_P(VectorIndexTest, SearchesRunSideBySide) {
   }
   std::vector<size_t> wrong(3, 0);
   std::vector<std::thread> threads;
+  threads.reserve(wrong.size());
   for (size_t& count : wrong) {
     threads.emplace_back([&] {
       for (size_t q = 0; q < kQueries; ++q) {
