@@ -66,6 +66,7 @@ absl::Status Index(const IndexFlags& flags) {
   GANNET_ASSIGN_OR_RETURN(
       const auto collection,
       indexer::Collection::OpenOrCreate(flags.collection, indexer::CollectionSchema::Of(*model)));
+  fmt::print(stderr, "{}: {}\n", model->name(), model->ComputePath());
   base::ThreadPool pool(flags.threads);
   const indexer::IndexJobOptions options{.input = flags.input,
                                          .bad_lines = flags.skip_bad_lines

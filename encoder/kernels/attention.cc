@@ -475,7 +475,8 @@ void PackedHead::PackPairs(HeadRows keys, HeadRows values) {
     const size_t padded = RoundUp(count, kPadding);
     uint32_t* block = key_pairs_.data() + first * depth;
     for (size_t j = 0; j < count; ++j) {
-      PrefetchRows(keys, first + j + kRowsAhead, std::min(first + j + kRowsAhead + 1, length_), head_dim_);
+      PrefetchRows(keys, first + j + kRowsAhead, std::min(first + j + kRowsAhead + 1, length_),
+                   head_dim_);
       const float* key = keys.data + (first + j) * keys.stride;
       pairs_->round(PaddedRow(key, even_), padded_dim_, pairs);
       for (size_t i = 0; i < depth; ++i) block[i * padded + j] = pairs[i];
