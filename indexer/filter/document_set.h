@@ -24,7 +24,9 @@ class DocumentSet {
 
   void Add(DocumentKey key) {
     const uint64_t bit = key % kPageKeys;
-    PageFor(key / kPageKeys)[bit / 64] |= uint64_t{1} << bit % 64;
+    Page* page = Find(key / kPageKeys);
+    if (page == nullptr) page = &Insert(key / kPageKeys);
+    (*page)[bit / 64] |= uint64_t{1} << bit % 64;
   }
   void Remove(DocumentKey key) {
     if (Page* page = Find(key / kPageKeys)) {
@@ -80,7 +82,7 @@ class DocumentSet {
                                                                       : nullptr;
   }
   Page* Find(uint64_t number) { return const_cast<Page*>(std::as_const(*this).Find(number)); }
-  Page& PageFor(uint64_t number);
+  Page& Insert(uint64_t number);  // A page that is not there yet, empty.
 
   std::vector<uint64_t> numbers_;  // Ascending; page i holds the keys from numbers_[i] * kPageKeys.
   std::vector<std::unique_ptr<Page>> pages_;

@@ -65,11 +65,16 @@ class FieldIndex {
   void Apply(std::span<const FieldChange> changes);
 
  private:
-  class Field;
+  struct Field;
 
-  absl::Status LoadAll(const Filter& filter) const;
-  absl::Status Load(const std::string& name) const;
+  // Reads what the filter needs and is not there yet.
+  absl::Status LoadFor(const Filter& filter) const;
+  absl::Status LoadField(const std::string& name) const;
   absl::Status LoadDocuments() const;
+
+  // Both with mutex_ held.
+  DocumentSet Find(const Filter& filter) const;
+  void Follow(const FieldChange& change);
 
   const FieldSource& source_;
   mutable std::mutex loading_;       // Held while a field is read: one at a time.

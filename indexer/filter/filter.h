@@ -28,11 +28,11 @@ struct Filter {
   };
 
   Kind kind = Kind::kAnd;
-  std::vector<Filter> children;    // kAnd, kOr: at least one; kNot: one.
-  std::string field;               // kIn, kRange, kExists
-  std::vector<FieldValue> values;  // kIn: one of these; sorted, each once.
-  std::optional<Bound> lower;      // kRange: one of the two or both, then of the same type. Values
-  std::optional<Bound> upper;      // of another type are in no range.
+  std::vector<Filter> children = {};    // kAnd, kOr: at least one; kNot: one.
+  std::string field = {};               // kIn, kRange, kExists
+  std::vector<FieldValue> values = {};  // kIn: one of these; sorted, each once.
+  std::optional<Bound> lower = {};  // kRange: one of the two or both, then of the same type. Values
+  std::optional<Bound> upper = {};  // of another type are in no range.
 
   // Reads
   //   {"and": [filter, ...]}   {"or": [filter, ...]}   {"not": filter}
@@ -56,7 +56,7 @@ struct Filter {
   friend bool operator==(const Filter&, const Filter&) = default;
 };
 
-// Limits of Filter::Parse.
+// Limits of Filter::Parse; the depth is that of the JSON, lists included.
 inline constexpr size_t kMaxFilterBytes = 4 << 20;
 inline constexpr size_t kMaxFilterDepth = 32;
 
