@@ -128,8 +128,7 @@ absl::StatusOr<encoder::Embeddings> IndexJob::EmbedBlock() const {
 absl::Status IndexJob::StoreBlock() {
   if (block_.empty()) return absl::OkStatus();
   GANNET_ASSIGN_OR_RETURN(const encoder::Embeddings embeddings, EmbedBlock());
-  std::vector<Document> good;
-  std::vector<float> vectors;
+  std::vector<EmbeddedDocument> good;
   absl::Status status;
   for (size_t i = 0; i < block_.size(); ++i) {
     if (!embeddings.status(i).ok()) {
@@ -141,10 +140,15 @@ absl::Status IndexJob::StoreBlock() {
     Count(block_[i]);
     report_.tokens_read += embeddings.tokens[i].read;
     if (embeddings.tokens[i].cut()) ++report_.cut_texts;
-    good.push_back(std::move(block_[i]));
-    vectors.insert(vectors.end(), embeddings[i].begin(), embeddings[i].end());
+    const Passage passage{.first_byte = 0,
+                          .bytes = EmbeddedText(block_[i]).size(),
+                          .first_token = 0,
+                          .tokens = embeddings.tokens[i].read};
+    good.push_back({.document = std::move(block_[i]),
+                    .passages = {passage},
+                    .vectors = {embeddings[i].begin(), embeddings[i].end()}});
   }
-  if (!good.empty()) GANNET_RETURN_IF_ERROR(collection_.Put(good, vectors));
+  if (!good.empty()) GANNET_RETURN_IF_ERROR(collection_.Put(good));
   block_.clear();
   lines_.clear();
   return status;  // After what is good is stored.

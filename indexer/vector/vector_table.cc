@@ -18,8 +18,6 @@
 namespace gannet::indexer {
 namespace {
 
-constexpr std::array<std::string_view, 3> kFormatNames = {"fp32", "fp16", "int8"};
-
 // Squares of differences of 65,536 such values still add up to a finite fp32.
 constexpr float kMaxMagnitude = 1e15F;
 constexpr float kMaxFp16 = 65504.0F;
@@ -91,19 +89,6 @@ Int8Scale Quantize(std::span<const float> vector, const Store& store) {
 }
 
 }  // namespace
-
-std::string_view VectorFormatName(VectorFormat format) {
-  return kFormatNames[static_cast<size_t>(format)];
-}
-
-absl::StatusOr<VectorFormat> ParseVectorFormat(std::string_view name) {
-  const auto* found = std::find(kFormatNames.begin(), kFormatNames.end(), name);
-  if (found == kFormatNames.end()) {
-    return absl::InvalidArgumentError(
-        fmt::format("vector format \"{}\": expected fp32, fp16 or int8", name));
-  }
-  return static_cast<VectorFormat>(found - kFormatNames.begin());
-}
 
 absl::Status CheckVectors(const VectorShape& shape, std::span<const float> vectors) {
   if (vectors.size() % shape.dimension != 0) {

@@ -11,16 +11,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "indexer/vector/huge_page_allocator.h"
+#include "indexer/vector/vector_format.h"
 
 namespace gannet::indexer {
-
-// How the values of a vector are stored. kInt8: whole numbers in [-127, 127] times one scale per
-// vector, its greatest magnitude / 127; a query is brought to the same form, so that scores are
-// exact integer products times two scales.
-enum class VectorFormat : uint8_t { kFp32, kFp16, kInt8 };
-
-std::string_view VectorFormatName(VectorFormat format);  // "fp32", "fp16", "int8"
-absl::StatusOr<VectorFormat> ParseVectorFormat(std::string_view name);
 
 // What makes two vectors alike; a higher score is always the better one. kInnerProduct: Σ q x.
 // kL2: −Σ (q − x)².

@@ -9,13 +9,15 @@ namespace {
 
 absl::StatusOr<std::vector<Hit>> RetrieveOne(const indexer::Collection& collection,
                                              std::span<const float> query, size_t k) {
-  GANNET_ASSIGN_OR_RETURN(const auto found, collection.Search(query, k));
+  GANNET_ASSIGN_OR_RETURN(const indexer::SearchAnswer found, collection.Search(query, {.k = k}));
   std::vector<Hit> hits;
-  hits.reserve(found.size());
-  for (const indexer::ScoredDocument& document : found) {
-    GANNET_ASSIGN_OR_RETURN(std::string id, collection.GetId(document.key));
+  hits.reserve(found.documents.size());
+  for (const indexer::ScoredDocument& document : found.documents) {
+    absl::StatusOr<std::string> id = collection.GetId(document.key);
+    if (absl::IsNotFound(id.status())) continue;  // Deleted since it was found.
+    GANNET_RETURN_IF_ERROR(id.status());
     hits.push_back({.key = document.key,
-                    .id = std::move(id),
+                    .id = *std::move(id),
                     .score = document.score,
                     .stage_scores = {{"dense", document.score}}});
   }
