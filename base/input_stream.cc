@@ -235,16 +235,17 @@ std::unique_ptr<Decoder> MakeDecoder(Compression compression) {
 struct InputStream::State {
   State(const std::filesystem::path& path, int descriptor) : file(path, descriptor) {}
 
-  absl::StatusOr<size_t> ReadPlain(std::span<char> out);
-  absl::StatusOr<size_t> Decode(std::span<char> out);
+  // What fills `out`, and the error that ended it, if any.
+  absl::Status ReadPlain(std::span<char> out, size_t& filled);
+  absl::Status Decode(std::span<char> out, size_t& filled);
 
   FileBuffer file;
   Compression compression = Compression::kNone;
   std::unique_ptr<Decoder> decoder;
+  absl::Status status;  // What the stream ended with, to be told by the next Read.
 };
 
-absl::StatusOr<size_t> InputStream::State::ReadPlain(std::span<char> out) {
-  size_t filled = 0;
+absl::Status InputStream::State::ReadPlain(std::span<char> out, size_t& filled) {
   while (filled < out.size()) {
     GANNET_RETURN_IF_ERROR(file.Fill(1));
     const std::string_view available = file.available().substr(0, out.size() - filled);
@@ -253,11 +254,10 @@ absl::StatusOr<size_t> InputStream::State::ReadPlain(std::span<char> out) {
     file.Consume(available.size());
     filled += available.size();
   }
-  return filled;
+  return absl::OkStatus();
 }
 
-absl::StatusOr<size_t> InputStream::State::Decode(std::span<char> out) {
-  size_t filled = 0;
+absl::Status InputStream::State::Decode(std::span<char> out, size_t& filled) {
   while (filled < out.size()) {
     GANNET_RETURN_IF_ERROR(file.Fill(1));
     const std::string_view available = file.available();
@@ -275,7 +275,7 @@ absl::StatusOr<size_t> InputStream::State::Decode(std::span<char> out) {
                         fmt::format("{} data that leads nowhere", CompressionName(compression)));
     }
   }
-  return filled;
+  return absl::OkStatus();
 }
 
 std::string_view CompressionName(Compression compression) {
@@ -311,7 +311,12 @@ absl::StatusOr<InputStream> InputStream::Open(const std::filesystem::path& path)
 }
 
 absl::StatusOr<size_t> InputStream::Read(std::span<char> out) {
-  return state_->decoder == nullptr ? state_->ReadPlain(out) : state_->Decode(out);
+  GANNET_RETURN_IF_ERROR(state_->status);
+  size_t filled = 0;
+  state_->status =
+      state_->decoder == nullptr ? state_->ReadPlain(out, filled) : state_->Decode(out, filled);
+  if (filled == 0) GANNET_RETURN_IF_ERROR(state_->status);
+  return filled;
 }
 
 absl::StatusOr<std::string> InputStream::ReadAll() {
@@ -321,7 +326,7 @@ absl::StatusOr<std::string> InputStream::ReadAll() {
     content.resize(before + kBufferBytes);
     GANNET_ASSIGN_OR_RETURN(const size_t got, Read(std::span(content).subspan(before)));
     content.resize(before + got);
-    if (got < kBufferBytes) return content;
+    if (got == 0) return content;
   }
 }
 

@@ -27,9 +27,10 @@ class InputStream {
   InputStream& operator=(InputStream&&) noexcept;
   ~InputStream();
 
-  // Fills `out`, less only at the end of the stream, and returns how many bytes it holds.
-  // Compressed data that is damaged or cut short is kDataLoss, naming the path and the place in the
-  // file; that in need of more than 256 MiB to be decompressed is kResourceExhausted.
+  // Fills `out`, less only at the end of the stream or before what cannot be read, and returns how
+  // many bytes it holds: 0 at the end alone. Errors come when nothing good is left: compressed data
+  // that is damaged or cut short is kDataLoss, naming the path and the place in the file; that in
+  // need of more than 256 MiB to be decompressed is kResourceExhausted.
   absl::StatusOr<size_t> Read(std::span<char> out);
 
   // All that is left.

@@ -8,8 +8,9 @@ namespace gannet::ranker {
 namespace {
 
 absl::StatusOr<std::vector<Hit>> RetrieveOne(const indexer::Collection& collection,
-                                             std::span<const float> query, size_t k) {
-  GANNET_ASSIGN_OR_RETURN(const indexer::SearchAnswer found, collection.Search(query, {.k = k}));
+                                             std::span<const float> query,
+                                             const indexer::CollectionSearch& search) {
+  GANNET_ASSIGN_OR_RETURN(const indexer::SearchAnswer found, collection.Search(query, search));
   std::vector<Hit> hits;
   hits.reserve(found.documents.size());
   for (const indexer::ScoredDocument& document : found.documents) {
@@ -28,12 +29,13 @@ absl::StatusOr<std::vector<Hit>> RetrieveOne(const indexer::Collection& collecti
 
 absl::StatusOr<std::vector<std::vector<Hit>>> RetrieveDense(const indexer::Collection& collection,
                                                             const encoder::Embeddings& queries,
-                                                            size_t k, base::ThreadPool& pool) {
+                                                            const indexer::CollectionSearch& search,
+                                                            base::ThreadPool& pool) {
   std::vector<std::vector<Hit>> hits(queries.size());
   std::vector<absl::Status> statuses(queries.size());
   pool.ParallelFor(queries.size(), [&](size_t i) {
     if (!queries.status(i).ok()) return;
-    absl::StatusOr<std::vector<Hit>> found = RetrieveOne(collection, queries[i], k);
+    absl::StatusOr<std::vector<Hit>> found = RetrieveOne(collection, queries[i], search);
     if (found.ok()) {
       hits[i] = *std::move(found);
     } else {

@@ -57,7 +57,7 @@ TEST_P(InputStreamTest, ReadsInAnyPortions) {
     std::string portion(1 + random() % 5'000, '\0');
     ASSERT_OK_AND_ASSIGN(const size_t got, stream.Read(portion));
     read += portion.substr(0, got);
-    if (got < portion.size()) break;
+    if (got == 0) break;
   }
   EXPECT_TRUE(read == bytes);
 }
