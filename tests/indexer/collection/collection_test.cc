@@ -17,7 +17,12 @@ namespace {
 
 using testing::TemporaryFolder;
 
-const CollectionSchema kSchema{"/models/m", "m", "aaaa", {}, 2, encoder::Similarity::kCosine};
+const CollectionSchema kSchema{.model_folder = "/models/m",
+                               .model_name = "m",
+                               .model_fingerprint = "aaaa",
+                               .model_options = {},
+                               .dimension = 2,
+                               .similarity = encoder::Similarity::kCosine};
 
 Document Doc(const std::string& id) { return {id, "title of " + id, "text", R"({"n":1})"}; }
 
@@ -177,21 +182,21 @@ TEST(CollectionTest, AFlippedBitInTheStoreIsNoticed) {
     ASSERT_OK_AND_ASSIGN(const auto collection, Collection::OpenOrCreate(folder.path(), kSchema));
     ASSERT_OK(collection->Put(Embedded(Doc("a"), {1, 0})));
   }
-  // The batch is still in the write-ahead log: the file that holds the title.
+  bool found = false;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
-    if (entry.path().extension() != ".log") continue;
+    if (!entry.is_regular_file()) continue;
     std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
-    std::string content((std::istreambuf_iterator<char>(file)), {});
+    const std::string content((std::istreambuf_iterator<char>(file)), {});
     const size_t at = content.find("title of a");
-    ASSERT_NE(at, std::string::npos);
+    if (at == std::string::npos) continue;
+    found = true;
     file.clear();
     file.seekp(static_cast<std::streamoff>(at));
     file.put('T');
   }
-  const absl::Status reading = Collection::Open(folder.path()).status();
-  EXPECT_EQ(reading.code(), absl::StatusCode::kDataLoss) << reading;
-  const absl::Status writing = Collection::OpenOrCreate(folder.path(), kSchema).status();
-  EXPECT_EQ(writing.code(), absl::StatusCode::kDataLoss) << writing;
+  ASSERT_TRUE(found);
+  ASSERT_OK_AND_ASSIGN(const auto reading, Collection::Open(folder.path()));
+  EXPECT_EQ(reading->Get(0).status().code(), absl::StatusCode::kDataLoss);
 }
 
 TEST(CollectionTest, SearchesRunBesideAWriter) {
