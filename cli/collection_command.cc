@@ -243,9 +243,8 @@ absl::Status Delete(const CollectionFlags& flags) {
     GANNET_ASSIGN_OR_RETURN(filter, indexer::Filter::Parse(flags.filter));
   }
   GANNET_ASSIGN_OR_RETURN(const auto collection, Open(flags.folder, indexer::Access::kWrite));
-  GANNET_ASSIGN_OR_RETURN(
-      const uint64_t deleted,
-      filter ? collection->DeleteWhere(*filter) : collection->Delete(flags.ids));
+  GANNET_ASSIGN_OR_RETURN(const uint64_t deleted, filter ? collection->DeleteWhere(*filter)
+                                                         : collection->Delete(flags.ids));
   fmt::print("{} documents deleted; the collection holds {}\n", Count(deleted),
              Count(collection->size()));
   return absl::OkStatus();
@@ -276,9 +275,9 @@ void AddThreads(CLI::App& verb, CollectionFlags& flags) {
 
 void AddCopyingVerbs(CLI::App& command, const std::shared_ptr<CollectionFlags>& flags,
                      Action& action) {
-  CLI::App& snapshot = AddVerb(command, flags, action, "snapshot",
-                               "Copy it as it is at one moment; files that never change are linked",
-                               Snapshot);
+  CLI::App& snapshot =
+      AddVerb(command, flags, action, "snapshot",
+              "Copy it as it is at one moment; files that never change are linked", Snapshot);
   AddFolder(snapshot, *flags);
   snapshot.add_option("target", flags->target, "New folder for the snapshot")->required();
 
@@ -288,9 +287,9 @@ void AddCopyingVerbs(CLI::App& command, const std::shared_ptr<CollectionFlags>& 
   restore.add_option("target", flags->target, "New folder for the collection")->required();
   AddThreads(restore, *flags);
 
-  CLI::App& merge = AddVerb(command, flags, action, "merge",
-                            "Make one collection of all shards that `gannet index --shard` made",
-                            Merge);
+  CLI::App& merge =
+      AddVerb(command, flags, action, "merge",
+              "Make one collection of all shards that `gannet index --shard` made", Merge);
   AddFolder(merge, *flags, "New folder for the collection");
   merge.add_option("shards", flags->shards, "Folders of the shards, all of them")->required();
   AddThreads(merge, *flags);
@@ -303,8 +302,8 @@ void AddCopyingVerbs(CLI::App& command, const std::shared_ptr<CollectionFlags>& 
 
 void AddChangingVerbs(CLI::App& command, const std::shared_ptr<CollectionFlags>& flags,
                       Action& action) {
-  CLI::App& compact = AddVerb(command, flags, action, "compact",
-                              "Rewrite what holds deleted documents", Compact);
+  CLI::App& compact =
+      AddVerb(command, flags, action, "compact", "Rewrite what holds deleted documents", Compact);
   AddFolder(compact, *flags);
   AddThreads(compact, *flags);
 
@@ -312,7 +311,8 @@ void AddChangingVerbs(CLI::App& command, const std::shared_ptr<CollectionFlags>&
   AddFolder(remove, *flags);
   remove.add_option("--id", flags->ids, "Id of a document; may be given several times")
       ->allow_extra_args(false);
-  remove.add_option("--filter", flags->filter, "All documents whose metadata this holds for, as JSON");
+  remove.add_option("--filter", flags->filter,
+                    "All documents whose metadata this holds for, as JSON");
 }
 
 void AddLookingVerbs(CLI::App& command, const std::shared_ptr<CollectionFlags>& flags,

@@ -80,14 +80,13 @@ void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& mo
 absl::Status CheckSchema(const IndexFlags& flags, const indexer::CollectionSchema& schema) {
   const std::string_view format = indexer::VectorFormatName(schema.vector_format);
   if (!flags.vectors.empty() && flags.vectors != format) {
-    return absl::FailedPreconditionError(fmt::format("{}: keeps vectors as {}, not as {}",
-                                                     flags.collection.string(), format,
-                                                     flags.vectors));
+    return absl::FailedPreconditionError(fmt::format(
+        "{}: keeps vectors as {}, not as {}", flags.collection.string(), format, flags.vectors));
   }
   if (!flags.index.empty() && flags.index != schema.index) {
-    return absl::FailedPreconditionError(fmt::format(
-        "{}: made with index \"{}\", not with \"{}\"", flags.collection.string(),
-        schema.index.empty() ? "chosen by size" : schema.index, flags.index));
+    return absl::FailedPreconditionError(
+        fmt::format("{}: made with index \"{}\", not with \"{}\"", flags.collection.string(),
+                    schema.index.empty() ? "chosen by size" : schema.index, flags.index));
   }
   return absl::OkStatus();
 }
@@ -110,10 +109,10 @@ absl::StatusOr<std::unique_ptr<indexer::Collection>> OpenCollection(
 absl::StatusOr<indexer::IndexJobOptions> ParseOptions(const IndexFlags& flags) {
   indexer::IndexJobOptions options{
       .corpus = {.inputs = flags.inputs,
-                 .tsv_header = flags.tsv_header ? indexer::TsvHeader::kFirstRow
-                                                : indexer::TsvHeader::kNone},
-      .bad_records = flags.skip_bad_lines ? indexer::BadRecordPolicy::kSkip
-                                          : indexer::BadRecordPolicy::kStop,
+                 .tsv_header =
+                     flags.tsv_header ? indexer::TsvHeader::kFirstRow : indexer::TsvHeader::kNone},
+      .bad_records =
+          flags.skip_bad_lines ? indexer::BadRecordPolicy::kSkip : indexer::BadRecordPolicy::kStop,
       .progress = indexer::ProgressDisplay::kStandardError};
   if (!flags.format.empty()) {
     GANNET_ASSIGN_OR_RETURN(options.corpus.format, indexer::ParseCorpusFormat(flags.format));
@@ -168,9 +167,10 @@ void AddIndexCommand(CLI::App& app, Action& action) {
                    "zstd; may be given several times")
       ->required()
       ->allow_extra_args(false);
-  index->add_option("--format", flags->format,
-                    "jsonl (BEIR), tsv (id, text or id, title, text), trec (<DOC> elements) or text "
-                    "(a file is a document); else told by name or content");
+  index->add_option(
+      "--format", flags->format,
+      "jsonl (BEIR), tsv (id, text or id, title, text), trec (<DOC> elements) or text "
+      "(a file is a document); else told by name or content");
   index->add_flag("--tsv-header", flags->tsv_header,
                   "The first row of each TSV file names its columns");
   index
@@ -181,7 +181,8 @@ void AddIndexCommand(CLI::App& app, Action& action) {
   index->add_option("--index", flags->index,
                     "Vector index by its faiss name (Flat, HNSW16, HNSW32,SQ8, OPQ48,IVF1024,PQ48 "
                     "...); else chosen by size");
-  index->add_option("--vectors", flags->vectors, "How vectors are kept: fp32 (default), fp16, int8");
+  index->add_option("--vectors", flags->vectors,
+                    "How vectors are kept: fp32 (default), fp16, int8");
   index
       ->add_option("--precision", flags->precision,
                    "How the model multiplies: fp32, bf16, int8, or auto for the machine's choice")

@@ -24,6 +24,11 @@ constexpr size_t kMaxBlockRecords = 16'384;  // Those that need no encoding incl
 constexpr size_t kMaxBlockBytes = 64 << 20;  // Begun; the last document may go beyond.
 constexpr size_t kBytesPerToken = 4;         // As English has; only to size blocks.
 
+// Of blocks whose size is left to the job.
+constexpr double kBlockSeconds = 0.025;
+constexpr size_t kMinBlockTokensPerThread = 512;
+constexpr size_t kMaxBlockTokens = 65'536;
+
 using Clock = std::chrono::steady_clock;
 
 double SecondsSince(Clock::time_point start) {
@@ -63,7 +68,9 @@ class IndexJob {
         collection_(collection),
         options_(options),
         pool_(pool),
-        reader_(std::move(reader)) {}
+        reader_(std::move(reader)),
+        block_tokens_(options.block_tokens != 0 ? options.block_tokens
+                                                : MinBlockTokens(pool.threads())) {}
 
   absl::StatusOr<IndexReport> Run();
 
@@ -92,6 +99,11 @@ class IndexJob {
   bool IsRepeated(std::optional<DocumentKey> known);
 
   absl::Status StoreBlock();
+  // Takes more or less into the next block, after one that took so long.
+  void AdaptBlocks(double seconds);
+  static size_t MinBlockTokens(int threads) {
+    return kMinBlockTokensPerThread * static_cast<size_t>(threads);
+  }
   absl::StatusOr<encoder::Embeddings> EmbedBlock();
   // Counts a record and, where it is to be stored, adds it to `good`. An error ends the block.
   absl::Status Settle(Record& record, const encoder::Embeddings& embeddings, size_t embedding,
@@ -114,6 +126,7 @@ class IndexJob {
   std::string stored_json_;  // As it lies in the collection.
   std::string consumed_;     // Hash over the records that were read.
   DocumentSet before_;       // Documents stored before the job whose ids its records brought.
+  size_t block_tokens_;      // Of the next block, about.
   std::vector<Record> block_;
   std::unordered_set<std::string> block_ids_;  // Of what the block stores.
   IndexReport report_;
@@ -240,19 +253,28 @@ absl::Status IndexJob::IndexAll() {
     if (report_.stopped) return absl::OkStatus();
     const absl::StatusOr<bool> more = ReadBlock();
     // What was read before an error is good: it is stored before the error is reported.
+    const Clock::time_point start = Clock::now();
     GANNET_RETURN_IF_ERROR(StoreBlock());
+    AdaptBlocks(SecondsSince(start));
     GANNET_RETURN_IF_ERROR(more.status());
     if (progress_) progress_->Update(reader_.bytes_read(), ledger_.counts.documents);
     if (!*more) return absl::OkStatus();
   }
 }
 
+void IndexJob::AdaptBlocks(double seconds) {
+  if (options_.block_tokens != 0) return;
+  // One block says little: the size changes to half or double at most.
+  const double ratio = std::clamp(kBlockSeconds / seconds, 0.5, 2.0);
+  const auto tokens = static_cast<size_t>(static_cast<double>(block_tokens_) * ratio);
+  block_tokens_ = std::clamp(tokens, MinBlockTokens(pool_.threads()), kMaxBlockTokens);
+}
+
 absl::StatusOr<bool> IndexJob::ReadBlock() {
   block_.clear();
   const size_t most_text_read = kBytesPerToken * model_.max_tokens();
   size_t bytes = 0, tokens = 0;
-  while (tokens < options_.block_tokens && bytes < kMaxBlockBytes &&
-         block_.size() < kMaxBlockRecords) {
+  while (tokens < block_tokens_ && bytes < kMaxBlockBytes && block_.size() < kMaxBlockRecords) {
     GANNET_ASSIGN_OR_RETURN(Read read, ReadRecord());
     if (read.at_end()) return false;
     GANNET_ASSIGN_OR_RETURN(Record record, Classify(std::move(read)));

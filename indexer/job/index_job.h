@@ -28,8 +28,9 @@ struct IndexJobOptions {
   BadRecordPolicy bad_records = BadRecordPolicy::kStop;
   ProgressDisplay progress = ProgressDisplay::kNone;
   // About so many tokens are encoded together and stored in one atomic batch: what is repeated
-  // after a kill. Enough of them to keep the model busy.
-  size_t block_tokens = 8192;
+  // after a kill. 0: what takes some 25 ms, but enough to keep the model busy. What is stored does
+  // not depend on it.
+  size_t block_tokens = 0;
   // Asked between blocks: true ends the run there.
   std::function<bool()> stop = {};
   // Called when all is stored and segments are to be made.

@@ -18,9 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kReadAhead = 128;          // Documents of each shard.
-constexpr size_t kBlockDocuments = 1024;    // Of one atomic batch,
-constexpr size_t kBlockBytes = 16 << 20;    // or so many bytes.
+constexpr size_t kReadAhead = 128;        // Documents of each shard.
+constexpr size_t kBlockDocuments = 1024;  // Of one atomic batch,
+constexpr size_t kBlockBytes = 16 << 20;  // or so many bytes.
 
 absl::Status Refused(const fs::path& folder, std::string_view why) {
   return absl::FailedPreconditionError(fmt::format("{}: {}", folder.string(), why));
@@ -97,7 +97,8 @@ absl::Status CheckFits(const ShardReader& first, const ShardReader& other) {
   if (x.records != y.records) return differ("number of input records", y.records, x.records);
   if (x.consumed != y.consumed) return differ("input's hash", y.consumed, x.consumed);
   if (x.base_key != y.base_key) return differ("first key", y.base_key, x.base_key);
-  if (x.shard.count != y.shard.count) return differ("number of shards", y.shard.count, x.shard.count);
+  if (x.shard.count != y.shard.count)
+    return differ("number of shards", y.shard.count, x.shard.count);
   return absl::OkStatus();
 }
 
@@ -108,8 +109,9 @@ absl::Status CheckComplete(const std::vector<ShardReader>& shards) {
     GANNET_RETURN_IF_ERROR(CheckFits(shards.front(), shard));
     const ShardReader*& place = there[shard.ledger().shard.index];
     if (place != nullptr) {
-      return Refused(shard.folder(), fmt::format("shard {}, as {} is", shard.ledger().shard.ToString(),
-                                                 place->folder().string()));
+      return Refused(shard.folder(),
+                     fmt::format("shard {}, as {} is", shard.ledger().shard.ToString(),
+                                 place->folder().string()));
     }
     place = &shard;
   }
@@ -230,8 +232,7 @@ absl::StatusOr<MergeReport> MergeShards(const fs::path& folder, const std::vecto
   GANNET_ASSIGN_OR_RETURN(MergeReport report,
                           MergeInto(made.path(), std::move(readers), progress, pool));
   GANNET_RETURN_IF_ERROR(made.Finish());
-  report.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }
 
