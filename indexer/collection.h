@@ -50,6 +50,9 @@ struct CollectionOptions {
   uint64_t segment_rows = 1'000'000;  // Most passages of a segment.
   // One of so many approximate searches is compared with the exact answer by Maintain; 0: none.
   uint64_t recall_sample_interval = 1'000;
+  // Works while the collection is opened, where a segment must be made again; null: the caller
+  // alone.
+  base::ThreadPool* pool = nullptr;
 };
 
 // What a job keeps in the collection about how far it is, written with what it has stored.

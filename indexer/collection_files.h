@@ -39,8 +39,9 @@ struct VerifyReport {
 absl::StatusOr<VerifyReport> Verify(const std::filesystem::path& folder, Repair repair,
                                     base::ThreadPool& pool);
 
-// Verifies the collection that Snapshot wrote to `snapshot`, and copies it to `folder`, which must
-// not exist. kDataLoss with the first problem when it is not clean.
+// Copies the collection that Snapshot wrote to `snapshot` to `folder`, which must not exist, and
+// verifies the copy. kDataLoss with the first problem when it is not clean; `folder` is then not
+// made.
 absl::Status Restore(const std::filesystem::path& snapshot, const std::filesystem::path& folder,
                      base::ThreadPool& pool);
 

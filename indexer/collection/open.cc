@@ -103,8 +103,8 @@ absl::StatusOr<std::shared_ptr<const Segment>> Opener::OpenOrMake(const SegmentR
   if (!reading) mended_.push_back(record);
   if (rows.keys.empty()) return nullptr;
   if (reading) return files_.InMemory(record, std::move(rows));
-  base::ThreadPool pool(1);
-  return files_.Build(std::move(rows), pool);
+  base::ThreadPool caller_alone(1);
+  return files_.Build(std::move(rows), options_.pool != nullptr ? *options_.pool : caller_alone);
 }
 
 absl::Status Opener::MarkTombstones() {
