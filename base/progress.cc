@@ -44,18 +44,21 @@ double Progress::ElapsedSeconds() const {
 std::string Progress::Render(const Options& options, uint64_t position, uint64_t items,
                              double elapsed_seconds, int columns) {
   std::string line = options.label;
-  double fraction = 0;
+  double fraction = 1;
   if (options.total > 0) {
     fraction = std::min(1.0, static_cast<double>(position) / static_cast<double>(options.total));
     line += fmt::format(" {:3.0f} % {}", 100 * fraction, Bar(fraction));
   }
   line += fmt::format(" {} {}", GroupThousands(items), options.unit);
   if (elapsed_seconds > 0) {
-    const double rate = static_cast<double>(items) / elapsed_seconds;
+    const uint64_t new_items = items - std::min(items, options.first_items);
+    const double rate = static_cast<double>(new_items) / elapsed_seconds;
     line += fmt::format(", {}/s", GroupThousands(static_cast<uint64_t>(rate + 0.5)));
   }
-  if (fraction > 0 && fraction < 1) {
-    line += fmt::format(", {} left", FormatMinutes(elapsed_seconds * (1 - fraction) / fraction));
+  if (fraction < 1 && position > options.first_position) {
+    const auto done = static_cast<double>(position - options.first_position);
+    const auto left = static_cast<double>(options.total - position);
+    line += fmt::format(", {} left", FormatMinutes(elapsed_seconds * left / done));
   } else {
     line += ", " + FormatMinutes(elapsed_seconds);
   }

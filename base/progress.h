@@ -17,6 +17,9 @@ class Progress {
     std::string label;   // "indexing"
     std::string unit;    // "documents"
     uint64_t total = 0;  // In units of `position`; 0 when unknown.
+    // What was done before: counted, but not by the rate and the time left.
+    uint64_t first_position = 0;
+    uint64_t first_items = 0;
     std::FILE* stream = stderr;
     std::chrono::milliseconds redraw_interval{100};
     std::chrono::milliseconds line_interval{5000};

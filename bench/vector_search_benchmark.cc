@@ -34,9 +34,9 @@ namespace gannet {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using indexer::DocumentKey;
 using indexer::IndexSpec;
-using indexer::ScoredDocument;
+using indexer::PassageKey;
+using indexer::ScoredPassage;
 using indexer::VectorIndex;
 
 constexpr size_t kNearest = 10;
@@ -167,14 +167,14 @@ double MeasureBandwidth(int rounds) {
   return best;
 }
 
-using Answers = std::vector<std::vector<ScoredDocument>>;
+using Answers = std::vector<std::vector<ScoredPassage>>;
 
 // Share of the exact nearest that are among the answers.
 double Recall(const Answers& answers, const Answers& exact) {
   size_t found = 0, wanted = 0;
   for (size_t q = 0; q < exact.size(); ++q) {
     wanted += exact[q].size();
-    for (const ScoredDocument& want : exact[q]) {
+    for (const ScoredPassage& want : exact[q]) {
       found += static_cast<size_t>(std::any_of(answers[q].begin(), answers[q].end(),
                                                [&](const auto& a) { return a.key == want.key; }));
     }
@@ -206,7 +206,7 @@ class Bench {
         queries_(std::move(queries)),
         keys_(base_.rows),
         exact_(queries_.rows) {
-    std::iota(keys_.begin(), keys_.end(), DocumentKey{0});
+    std::iota(keys_.begin(), keys_.end(), PassageKey{0});
   }
 
   void RunFlat() {
@@ -266,7 +266,7 @@ class Bench {
   const Flags& flags_;
   const Matrix base_;
   const Matrix queries_;
-  std::vector<DocumentKey> keys_;
+  std::vector<PassageKey> keys_;
   Answers exact_;
 };
 

@@ -96,13 +96,14 @@ absl::StatusOr<indexer::IndexReport> IndexCorpus(const encoder::Embedder& model,
       const indexer::IndexReport report,
       indexer::RunIndexJob(
           model, collection,
-          {.input = dataset.CorpusFile(), .progress = indexer::ProgressDisplay::kStandardError},
+          {.corpus = {.inputs = {dataset.CorpusFile()}, .format = indexer::CorpusFormat::kJsonl},
+           .progress = indexer::ProgressDisplay::kStandardError},
           pool));
-  if (collection.size() != report.documents) {
+  if (collection.size() != report.counts.documents) {
     return absl::FailedPreconditionError(
         fmt::format("the collection holds {} documents, but {} has {}: evaluate with a collection "
                     "of this corpus alone",
-                    collection.size(), dataset.CorpusFile().string(), report.documents));
+                    collection.size(), dataset.CorpusFile().string(), report.counts.documents));
   }
   return report;
 }
@@ -166,7 +167,8 @@ absl::StatusOr<eval::Report> Evaluate(const EvalFlags& flags) {
   GANNET_ASSIGN_OR_RETURN(const CollectionFolder folder, CollectionFolder::Make(flags.collection));
   GANNET_ASSIGN_OR_RETURN(
       const auto collection,
-      indexer::Collection::OpenOrCreate(folder.path(), indexer::CollectionSchema::Of(*model)));
+      indexer::Collection::OpenOrCreate(folder.path(), indexer::CollectionSchema::Of(*model),
+                                        {.access = indexer::Access::kIndexing}));
   GANNET_ASSIGN_OR_RETURN(const indexer::IndexReport indexed,
                           IndexCorpus(*model, *collection, dataset, pool));
   const eval::EvaluationRules& rules = report.provenance.rules;
@@ -176,11 +178,12 @@ absl::StatusOr<eval::Report> Evaluate(const EvalFlags& flags) {
                     {.depth = flags.depth, .identical_ids = rules.identical_ids}, pool));
   if (!flags.run.empty()) GANNET_RETURN_IF_ERROR(eval::WriteRun(retrieval.run, flags.run));
 
-  report.provenance.documents = indexed.documents;
-  report.provenance.cut_documents = indexed.cut_texts;
-  report.provenance.documents_stored_before = indexed.unchanged;
+  report.provenance.documents = indexed.counts.documents;
+  report.provenance.cut_documents = indexed.counts.cut_texts;
+  report.provenance.documents_stored_before = indexed.counts.unchanged;
   report.provenance.cut_queries = retrieval.cut_queries;
-  report.provenance.replaced_sequences = indexed.replaced_bytes + dataset.replaced_sequences;
+  report.provenance.replaced_sequences =
+      indexed.counts.replaced_sequences + dataset.replaced_sequences;
   report.index_seconds = indexed.seconds;
   report.encode_queries_seconds = retrieval.encode_seconds;
   report.retrieve_seconds = retrieval.retrieve_seconds;

@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/format.h"
 #include "base/status.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
+#include "cli/end_signals.h"
 #include "cli/model_location.h"
 #include "encoder/embed/embedder.h"
 #include "indexer/collection.h"
@@ -22,64 +24,129 @@ struct IndexFlags {
   std::filesystem::path collection;
   std::string model;
   std::string precision = "fp32";
-  std::filesystem::path input;
+  std::vector<std::filesystem::path> inputs;
+  std::string format;
+  bool tsv_header = false;
+  std::string shard = "0/1";
+  std::string index;
+  std::string vectors;
   bool skip_bad_lines = false;
   int threads = base::AvailableProcessors();
 };
 
+std::string Count(uint64_t value) { return base::GroupThousands(value); }
+
+void PrintSkipped(const indexer::IndexCounts& counts) {
+  if (counts.skipped_records == 0) return;
+  fmt::print("{} bad records were skipped:\n", Count(counts.skipped_records));
+  for (const std::string& example : counts.skipped_examples) fmt::print("  {}\n", example);
+  if (counts.skipped_records > counts.skipped_examples.size()) fmt::print("  ...\n");
+}
+
 void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& model,
                  const indexer::Collection& collection) {
-  const auto count = [](uint64_t value) { return base::GroupThousands(value); };
-  fmt::print("{} documents read in {}: {} encoded, {} unchanged; the collection holds {}\n",
-             count(report.documents), base::FormatMinutes(report.seconds),
-             count(report.documents - report.unchanged), count(report.unchanged),
-             count(collection.size()));
-  if (report.tokens_read > 0 && report.seconds > 0) {
-    const double rate = static_cast<double>(report.tokens_read) / report.seconds;
-    fmt::print("{} tokens with {}, {} tokens/s\n", count(report.tokens_read), model.name(),
-               count(static_cast<uint64_t>(rate)));
+  const indexer::IndexCounts& counts = report.counts;
+  fmt::print("{} documents read ({}) in {}: {} encoded, {} unchanged; the collection holds {}\n",
+             Count(counts.documents), indexer::CorpusFormatName(report.format),
+             base::FormatMinutes(report.seconds), Count(report.encoded), Count(counts.unchanged),
+             Count(collection.size()));
+  if (report.resumed_records > 0) {
+    fmt::print("went on behind {} records of an earlier run\n", Count(report.resumed_records));
   }
-  if (report.cut_texts > 0) {
+  if (counts.other_shards > 0) {
+    fmt::print("{} records belong to other shards\n", Count(counts.other_shards));
+  }
+  if (report.encoded_tokens > 0 && report.seconds > 0) {
+    const double rate = static_cast<double>(report.encoded_tokens) / report.seconds;
+    fmt::print("{} tokens with {}, {} tokens/s; vector indexes in {}\n",
+               Count(report.encoded_tokens), model.name(), Count(static_cast<uint64_t>(rate)),
+               base::FormatMinutes(report.publish_seconds));
+  }
+  if (counts.cut_texts > 0) {
     fmt::print("{} documents are longer than the model's {} tokens and were read up to there\n",
-               count(report.cut_texts), model.max_tokens());
+               Count(counts.cut_texts), model.max_tokens());
   }
-  if (report.empty_texts > 0) {
-    fmt::print("{} documents have neither title nor text\n", count(report.empty_texts));
+  if (counts.empty_texts > 0) {
+    fmt::print("{} documents have neither title nor text\n", Count(counts.empty_texts));
   }
-  if (report.replaced_bytes > 0) {
+  if (counts.replaced_sequences > 0) {
     fmt::print("{} ill-formed UTF-8 sequences were replaced by U+FFFD\n",
-               count(report.replaced_bytes));
+               Count(counts.replaced_sequences));
   }
-  if (report.skipped_lines > 0) {
-    fmt::print("{} bad lines were skipped:\n", count(report.skipped_lines));
-    for (const std::string& example : report.skipped_examples) fmt::print("  {}\n", example);
-    if (report.skipped_lines > report.skipped_examples.size()) fmt::print("  ...\n");
+  PrintSkipped(counts);
+}
+
+// What the flags say of a collection that is there already has to be what it was made with.
+absl::Status CheckSchema(const IndexFlags& flags, const indexer::CollectionSchema& schema) {
+  const std::string_view format = indexer::VectorFormatName(schema.vector_format);
+  if (!flags.vectors.empty() && flags.vectors != format) {
+    return absl::FailedPreconditionError(fmt::format(
+        "{}: keeps vectors as {}, not as {}", flags.collection.string(), format, flags.vectors));
   }
+  if (!flags.index.empty() && flags.index != schema.index) {
+    return absl::FailedPreconditionError(
+        fmt::format("{}: made with index \"{}\", not with \"{}\"", flags.collection.string(),
+                    schema.index.empty() ? "chosen by size" : schema.index, flags.index));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<indexer::Collection>> OpenCollection(
+    const IndexFlags& flags, const encoder::Embedder& model) {
+  constexpr indexer::Access kAccess = indexer::Access::kIndexing;
+  absl::StatusOr<std::unique_ptr<indexer::Collection>> existing =
+      indexer::Collection::Open(flags.collection, {.access = kAccess});
+  if (existing.ok()) GANNET_RETURN_IF_ERROR(CheckSchema(flags, (*existing)->schema()));
+  if (!absl::IsNotFound(existing.status())) return existing;
+  indexer::CollectionSchema schema = indexer::CollectionSchema::Of(model);
+  schema.index = flags.index;
+  if (!flags.vectors.empty()) {
+    GANNET_ASSIGN_OR_RETURN(schema.vector_format, indexer::ParseVectorFormat(flags.vectors));
+  }
+  return indexer::Collection::OpenOrCreate(flags.collection, schema, {.access = kAccess});
+}
+
+absl::StatusOr<indexer::IndexJobOptions> ParseOptions(const IndexFlags& flags) {
+  indexer::IndexJobOptions options{
+      .corpus = {.inputs = flags.inputs,
+                 .tsv_header =
+                     flags.tsv_header ? indexer::TsvHeader::kFirstRow : indexer::TsvHeader::kNone},
+      .bad_records =
+          flags.skip_bad_lines ? indexer::BadRecordPolicy::kSkip : indexer::BadRecordPolicy::kStop,
+      .progress = indexer::ProgressDisplay::kStandardError};
+  if (!flags.format.empty()) {
+    GANNET_ASSIGN_OR_RETURN(options.corpus.format, indexer::ParseCorpusFormat(flags.format));
+  }
+  GANNET_ASSIGN_OR_RETURN(options.shard, indexer::Shard::Parse(flags.shard));
+  return options;
 }
 
 absl::Status Index(const IndexFlags& flags) {
+  GANNET_ASSIGN_OR_RETURN(indexer::IndexJobOptions options, ParseOptions(flags));
   GANNET_ASSIGN_OR_RETURN(const std::filesystem::path model_folder, ResolveModel(flags.model));
   GANNET_ASSIGN_OR_RETURN(const encoder::Precision precision,
                           encoder::ParsePrecision(flags.precision));
   GANNET_ASSIGN_OR_RETURN(const auto model,
                           encoder::Embedder::Open(model_folder, {.precision = precision}));
-  GANNET_ASSIGN_OR_RETURN(
-      const auto collection,
-      indexer::Collection::OpenOrCreate(flags.collection, indexer::CollectionSchema::Of(*model)));
   fmt::print(stderr, "{}: {}\n", model->name(), model->ComputePath());
+  GANNET_ASSIGN_OR_RETURN(const auto collection, OpenCollection(flags, *model));
+  // Before the first thread starts: a thread inherits what is kept from it.
+  EndSignals signals;
   base::ThreadPool pool(flags.threads);
-  const indexer::IndexJobOptions options{.input = flags.input,
-                                         .bad_lines = flags.skip_bad_lines
-                                                          ? indexer::BadLinePolicy::kSkip
-                                                          : indexer::BadLinePolicy::kStop,
-                                         .progress = indexer::ProgressDisplay::kStandardError};
+  options.stop = [&signals] { return !signals.Poll().empty(); };
+  // Segments are put in place at once or not at all: a signal may end their making at any moment.
+  options.before_publish = [&signals] { signals.Release(); };
   const absl::StatusOr<indexer::IndexReport> report =
       indexer::RunIndexJob(*model, *collection, options, pool);
+  const auto goes_on = [&](std::string_view why) {
+    return fmt::format("{}\n(the collection holds {} documents; running again goes on from there)",
+                       why, Count(collection->size()));
+  };
   if (!report.ok()) {
-    return absl::Status(
-        report.status().code(),
-        fmt::format("{}\n(the collection holds {} documents; running again goes on from there)",
-                    base::Message(report.status()), base::GroupThousands(collection->size())));
+    return absl::Status(report.status().code(), goes_on(base::Message(report.status())));
+  }
+  if (report->stopped) {
+    return absl::CancelledError(goes_on(fmt::format("stopped by {}", signals.Poll())));
   }
   PrintReport(*report, *model, *collection);
   return absl::OkStatus();
@@ -96,15 +163,33 @@ void AddIndexCommand(CLI::App& app, Action& action) {
   index->add_option("--model", flags->model, "Model folder, or the id of a pulled model")
       ->required();
   index
-      ->add_option("--input", flags->input,
-                   "Corpus in BEIR JSONL: _id, title, text; other fields are kept as metadata")
-      ->required();
+      ->add_option("--input", flags->inputs,
+                   "Corpus: a file, a folder of files, or - for standard input; plain, gzip, xz or "
+                   "zstd; may be given several times")
+      ->required()
+      ->allow_extra_args(false);
+  index->add_option(
+      "--format", flags->format,
+      "jsonl (BEIR), tsv (id, text or id, title, text), trec (<DOC> elements) or text "
+      "(a file is a document); else told by name or content");
+  index->add_flag("--tsv-header", flags->tsv_header,
+                  "The first row of each TSV file names its columns");
+  index
+      ->add_option("--shard", flags->shard,
+                   "I/N: take only the records of shard I (from 0) of N, for `gannet collection "
+                   "merge`")
+      ->capture_default_str();
+  index->add_option("--index", flags->index,
+                    "Vector index by its faiss name (Flat, HNSW16, HNSW32,SQ8, OPQ48,IVF1024,PQ48 "
+                    "...); else chosen by size");
+  index->add_option("--vectors", flags->vectors,
+                    "How vectors are kept: fp32 (default), fp16, int8");
   index
       ->add_option("--precision", flags->precision,
                    "How the model multiplies: fp32, bf16, int8, or auto for the machine's choice")
       ->capture_default_str();
   index->add_flag("--skip-bad-lines", flags->skip_bad_lines,
-                  "Count and report lines that are no documents, or that the model cannot embed, "
+                  "Count and report records that are no documents, or that the model cannot embed, "
                   "instead of stopping");
   index->add_option("--threads", flags->threads, "Threads that work")
       ->capture_default_str()

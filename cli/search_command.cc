@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,7 @@
 #include "cli/search_answer.h"
 #include "encoder/embed/embedder.h"
 #include "indexer/collection.h"
+#include "indexer/filter/filter.h"
 #include "ranker/searcher.h"
 #include "service/address.h"
 #include "service/client.h"
@@ -30,6 +32,9 @@ struct SearchFlags {
   std::string collection;  // A folder, or with --server a name there.
   std::string query;
   size_t k = 10;
+  std::string filter;
+  bool exact = false;
+  size_t effort = 0;
   std::string model;
   std::string server;
   int deadline_ms = 10'000;
@@ -54,14 +59,23 @@ absl::StatusOr<std::unique_ptr<const encoder::Embedder>> OpenModelOf(
 uint64_t Microseconds(double seconds) { return static_cast<uint64_t>(seconds * 1e6); }
 
 absl::StatusOr<SearchAnswer> SearchFolder(const SearchFlags& flags) {
+  std::optional<indexer::Filter> filter;
+  if (!flags.filter.empty()) {
+    GANNET_ASSIGN_OR_RETURN(filter, indexer::Filter::Parse(flags.filter));
+  }
   GANNET_ASSIGN_OR_RETURN(const auto collection, indexer::Collection::Open(flags.collection));
   GANNET_ASSIGN_OR_RETURN(const auto model, OpenModelOf(*collection, flags.model));
   GANNET_ASSIGN_OR_RETURN(const auto searcher, ranker::Searcher::Make(*model, *collection));
   base::ThreadPool pool(flags.threads);
+  const indexer::CollectionSearch search{
+      .k = flags.k,
+      .filter = filter ? &*filter : nullptr,
+      .effort = flags.effort,
+      .mode = flags.exact ? indexer::SearchMode::kExact : indexer::SearchMode::kAutomatic};
 
   const std::string_view query = flags.query;
   const auto start = std::chrono::steady_clock::now();
-  GANNET_ASSIGN_OR_RETURN(const auto results, searcher.Search(std::span(&query, 1), flags.k, pool));
+  GANNET_ASSIGN_OR_RETURN(const auto results, searcher.Search(std::span(&query, 1), search, pool));
   const ranker::SearchResult& result = results.front();
   GANNET_RETURN_IF_ERROR(base::Annotate(result.status, "query"));
   SearchAnswer answer{.query = flags.query,
@@ -147,6 +161,17 @@ void AddSearchCommand(CLI::App& app, Action& action) {
                      "Model folder or pulled model, when it is not where it was at indexing");
   CLI::Option* const server =
       search->add_option("--server", flags->server, "Ask a running server, as HOST:PORT");
+  search
+      ->add_option("--filter", flags->filter,
+                   "Only documents whose metadata this holds for, as JSON: {\"field\": \"lang\", "
+                   "\"equals\": \"en\"} (docs/collections.md)")
+      ->excludes(server);
+  search->add_flag("--exact", flags->exact, "Compare with every vector instead of by the index")
+      ->excludes(server);
+  search
+      ->add_option("--effort", flags->effort,
+                   "How far an approximate search looks (efSearch or nprobe); 0: the default")
+      ->excludes(server);
   search
       ->add_option("--deadline-ms", flags->deadline_ms,
                    "Give up on the server after this many milliseconds")

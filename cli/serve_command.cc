@@ -1,6 +1,4 @@
 #include <fmt/format.h>
-#include <pthread.h>
-#include <signal.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -16,6 +14,7 @@
 #include "base/status.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
+#include "cli/end_signals.h"
 #include "cli/model_location.h"
 #include "service/address.h"
 #include "service/catalog.h"
@@ -46,33 +45,6 @@ absl::StatusOr<std::vector<service::Catalog::Source>> ParseCollections(
   }
   return sources;
 }
-
-// SIGTERM and SIGINT, kept from every thread that starts while this lives, so that one thread can
-// wait for them. Afterwards they end the process as they always do: a second Ctrl-C does not wait.
-class EndSignals {
- public:
-  EndSignals() {
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGTERM);
-    sigaddset(&signals_, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals_, &before_);
-  }
-  EndSignals(const EndSignals&) = delete;
-  EndSignals& operator=(const EndSignals&) = delete;
-  ~EndSignals() { Release(); }
-
-  std::string_view Wait() const {
-    int received = 0;
-    sigwait(&signals_, &received);
-    return received == SIGTERM ? "SIGTERM" : "SIGINT";
-  }
-
-  void Release() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t signals_;
-  sigset_t before_;
-};
 
 // The line that says the server is ready: the only one on standard output.
 void PrintReady(const service::Server& server, const service::Catalog& catalog) {

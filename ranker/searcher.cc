@@ -29,8 +29,9 @@ absl::StatusOr<Searcher> Searcher::Make(const encoder::Embedder& model,
 }
 
 absl::StatusOr<std::vector<SearchResult>> Searcher::Search(
-    std::span<const std::string_view> queries, size_t k, base::ThreadPool& pool) const {
-  if (k == 0) return absl::InvalidArgumentError("k is 0, expected at least 1");
+    std::span<const std::string_view> queries, const indexer::CollectionSearch& search,
+    base::ThreadPool& pool) const {
+  if (search.k == 0) return absl::InvalidArgumentError("k is 0, expected at least 1");
   SearchTimings timings;
   const auto start = std::chrono::steady_clock::now();
   GANNET_ASSIGN_OR_RETURN(const encoder::Embeddings vectors,
@@ -38,7 +39,7 @@ absl::StatusOr<std::vector<SearchResult>> Searcher::Search(
   timings.encode_seconds = SecondsSince(start);
 
   const auto encoded = std::chrono::steady_clock::now();
-  GANNET_ASSIGN_OR_RETURN(auto hits, RetrieveDense(*collection_, vectors, k, pool));
+  GANNET_ASSIGN_OR_RETURN(auto hits, RetrieveDense(*collection_, vectors, search, pool));
   timings.retrieve_seconds = SecondsSince(encoded);
 
   std::vector<SearchResult> results(queries.size());

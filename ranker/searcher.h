@@ -38,10 +38,15 @@ class Searcher {
   static absl::StatusOr<Searcher> Make(const encoder::Embedder& model,
                                        const indexer::Collection& collection);
 
-  // The best `k` (at least 1) hits of each query, in the order of the queries. A query that the
-  // model cannot embed has the reason in its result.
+  // The best hits (k at least 1) of each query, in the order of the queries. A query that the model
+  // cannot embed has the reason in its result.
   absl::StatusOr<std::vector<SearchResult>> Search(std::span<const std::string_view> queries,
-                                                   size_t k, base::ThreadPool& pool) const;
+                                                   const indexer::CollectionSearch& search,
+                                                   base::ThreadPool& pool) const;
+  absl::StatusOr<std::vector<SearchResult>> Search(std::span<const std::string_view> queries,
+                                                   size_t k, base::ThreadPool& pool) const {
+    return Search(queries, indexer::CollectionSearch{.k = k}, pool);
+  }
 
   const indexer::Collection& collection() const { return *collection_; }
 

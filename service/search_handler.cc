@@ -52,7 +52,7 @@ absl::Status CheckFields(const v1::SearchRequest& request, const SearchLimits& l
   return absl::OkStatus();
 }
 
-// Reads into `hit` as much of its document as `view` asks for.
+// Reads into `hit` as much of its document as `view` asks for. kNotFound when it was deleted since.
 absl::Status FillDocument(const indexer::Collection& collection, indexer::DocumentKey key,
                           v1::DocumentView view, v1::Hit& hit) {
   if (view == v1::DOCUMENT_VIEW_ID_ONLY) return absl::OkStatus();
@@ -66,7 +66,7 @@ absl::Status FillDocument(const indexer::Collection& collection, indexer::Docume
 absl::Status FillHits(std::span<const ranker::Hit> hits, const indexer::Collection& collection,
                       v1::DocumentView view, v1::SearchResponse& response) {
   for (const ranker::Hit& found : hits) {
-    v1::Hit& hit = *response.add_hits();
+    v1::Hit hit;
     hit.set_id(found.id);
     hit.set_score(found.score);
     for (const ranker::StageScore& stage : found.stage_scores) {
@@ -74,7 +74,10 @@ absl::Status FillHits(std::span<const ranker::Hit> hits, const indexer::Collecti
       score.set_stage(stage.stage);
       score.set_score(stage.score);
     }
-    GANNET_RETURN_IF_ERROR(FillDocument(collection, found.key, view, hit));
+    const absl::Status filled = FillDocument(collection, found.key, view, hit);
+    if (absl::IsNotFound(filled)) continue;
+    GANNET_RETURN_IF_ERROR(filled);
+    *response.add_hits() = std::move(hit);
   }
   return absl::OkStatus();
 }

@@ -1,42 +1,74 @@
 #ifndef GANNET_INDEXER_JOB_CORPUS_READER_H_
 #define GANNET_INDEXER_JOB_CORPUS_READER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
-#include "indexer/collection.h"
+#include "indexer/document.h"
 
 namespace gannet::indexer {
 
-// A corpus in BEIR's JSONL: one object a line with `_id` (string, not empty), `title` and `text`
-// (strings, may be absent); every other field is metadata and is kept.
+enum class CorpusFormat {
+  kJsonl,  // BEIR: an object a line with `_id`, `title`, `text`; every other field is metadata.
+  kTsv,    // MS MARCO: a row a line, "id<TAB>text" or "id<TAB>title<TAB>text".
+  kTrec,   // <DOC> elements with <DOCNO>, as TREC's text and web collections have them.
+  kText,   // A file is a document; its id is its path below the folder that was given.
+};
+
+std::string_view CorpusFormatName(CorpusFormat format);  // "jsonl", "tsv", "trec", "text"
+absl::StatusOr<CorpusFormat> ParseCorpusFormat(std::string_view name);
+
+enum class TsvHeader {
+  kNone,      // Every row is a document; the first one says whether there are two or three columns.
+  kFirstRow,  // The first row of each file names its columns: id, title, text; others are metadata.
+};
+
+struct CorpusOptions {
+  // Read one after another: files, folders (every regular file below, in the order of paths, but
+  // those whose names begin with a dot), "-" for standard input. Files may be compressed.
+  std::vector<std::filesystem::path> inputs;
+  // nullopt: by the name of each file or, where that says nothing, by its beginning; all have to be
+  // of one format.
+  std::optional<CorpusFormat> format = std::nullopt;
+  TsvHeader tsv_header = TsvHeader::kNone;
+  size_t max_record_bytes = 64 << 20;  // Longest line, row, element or text file.
+};
+
+// The documents of a corpus, one after another, in memory that does not grow with the corpus.
 class CorpusReader {
  public:
-  static absl::StatusOr<CorpusReader> Open(const std::filesystem::path& path);
+  // Errors name the input: one that is not there, a format that cannot be told or is not read.
+  static absl::StatusOr<CorpusReader> Open(const CorpusOptions& options);
 
-  // The next document, or nullopt at the end of the file. Blank lines are passed over. A bad line
-  // is kInvalidArgument, naming file and line; the reader then stands behind it and may go on.
+  CorpusReader(CorpusReader&&) noexcept;
+  CorpusReader& operator=(CorpusReader&&) noexcept;
+  ~CorpusReader();
+
+  // The next document, or nullopt behind the last. A record that is no document is
+  // kInvalidArgument, naming its place; the reader then stands behind it and may go on. After any
+  // other error it may not.
   absl::StatusOr<std::optional<Document>> Next();
 
-  uint64_t line() const { return line_; }                // Of the document last read; from 1.
-  uint64_t bytes_read() const { return bytes_read_; }    // Of the file.
-  uint64_t bytes_total() const { return bytes_total_; }  // Size of the file.
-  uint64_t replaced_bytes() const { return replaced_; }  // Ill-formed UTF-8 made U+FFFD so far.
+  // Of the record last read: "corpus.jsonl:12", or the path of a text file.
+  std::string place() const;
+
+  CorpusFormat format() const;          // Of the file being read.
+  uint64_t bytes_read() const;          // Of the files as they are, compressed or not.
+  uint64_t bytes_total() const;         // Of all files; 0 when it cannot be known.
+  uint64_t replaced_sequences() const;  // Ill-formed UTF-8 made U+FFFD so far.
 
  private:
-  CorpusReader(std::filesystem::path path, std::ifstream stream, uint64_t bytes_total);
+  struct State;
+  explicit CorpusReader(std::unique_ptr<State> state);
 
-  std::filesystem::path path_;
-  std::ifstream stream_;
-  std::string buffer_;
-  uint64_t line_ = 0;
-  uint64_t bytes_read_ = 0;
-  uint64_t bytes_total_ = 0;
-  uint64_t replaced_ = 0;
+  std::unique_ptr<State> state_;
 };
 
 // What is embedded of a document: title and text joined by a space, without leading and trailing

@@ -2,22 +2,64 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
 
+#include "base/checksum.h"
+#include "base/format.h"
+#include "base/log.h"
 #include "base/progress.h"
 #include "base/status.h"
-#include "indexer/job/corpus_reader.h"
+#include "indexer/filter/document_set.h"
 
 namespace gannet::indexer {
 namespace {
 
 constexpr size_t kMaxSkippedExamples = 5;
+constexpr size_t kMaxBlockRecords = 16'384;  // Those that need no encoding included.
+constexpr size_t kMaxBlockBytes = 64 << 20;  // Begun; the last document may go beyond.
+constexpr size_t kBytesPerToken = 4;         // As English has; only to size blocks.
 
-// One run of the job: reads ahead one block, encodes what is new of it, stores it.
+// Of blocks whose size is left to the job.
+constexpr double kBlockSeconds = 0.025;
+constexpr size_t kMinBlockTokensPerThread = 512;
+constexpr size_t kMaxBlockTokens = 65'536;
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// The hash over all records so far, with one more: a document, or nullptr for a bad record.
+std::string ConsumeRecord(const std::string& consumed, const Document* document) {
+  base::Fingerprinter fingerprint;
+  fingerprint.UpdateField(consumed);
+  if (document != nullptr) {
+    for (const std::string* field :
+         {&document->id, &document->title, &document->text, &document->metadata_json}) {
+      fingerprint.UpdateField(*field);
+    }
+  }
+  return fingerprint.HexDigest();
+}
+
+// One record of the input on its way through a block.
+struct Record {
+  enum class Kind { kNew, kUnchanged, kOtherShard, kBad };
+
+  Kind kind = Kind::kNew;
+  Document document;     // kNew
+  bool empty = false;    // Neither title nor text.
+  std::string place;     // kNew
+  absl::Status problem;  // kBad
+  std::string consumed;  // Hash over the records up to this one.
+};
+
 class IndexJob {
  public:
   IndexJob(const encoder::Embedder& model, Collection& collection, const IndexJobOptions& options,
@@ -26,23 +68,52 @@ class IndexJob {
         collection_(collection),
         options_(options),
         pool_(pool),
-        reader_(std::move(reader)) {
-    if (options.progress == ProgressDisplay::kStandardError) {
-      progress_.emplace(base::Progress::Options{
-          .label = "indexing", .unit = "documents", .total = reader_.bytes_total()});
-    }
-  }
+        reader_(std::move(reader)),
+        block_tokens_(options.block_tokens != 0 ? options.block_tokens
+                                                : MinBlockTokens(pool.threads())) {}
 
   absl::StatusOr<IndexReport> Run();
 
  private:
-  // Fills block_ with the next documents that are not stored yet. False at the end of the input.
+  // What a read of the input gave: a document, a bad record (problem), or the end (neither).
+  struct Read {
+    std::optional<Document> document;
+    absl::Status problem;
+
+    bool at_end() const { return !document.has_value() && problem.ok(); }
+  };
+
+  absl::Status Begin();
+  absl::Status BeginAnew(std::string notice);
+  // Passes over the records that earlier runs are done with. False, with a notice for BeginAnew,
+  // when they are not what they were.
+  absl::StatusOr<bool> SkipConsumed(std::string& notice);
+
+  absl::Status IndexAll();
+  absl::StatusOr<Read> ReadRecord();
+  // Fills block_ with the next records. False at the end of the input.
   absl::StatusOr<bool> ReadBlock();
-  absl::StatusOr<std::optional<Document>> ReadGoodLine();
-  absl::Status Skip(const absl::Status& reason);
-  void Count(const Document& document);
+  absl::StatusOr<Record> Classify(Read read);
+  // Whether a record before this one in the same input brought the id. `known` is the key that the
+  // id has in the collection.
+  bool IsRepeated(std::optional<DocumentKey> known);
+
   absl::Status StoreBlock();
-  absl::StatusOr<encoder::Embeddings> EmbedBlock() const;
+  // Takes more or less into the next block, after one that took so long.
+  void AdaptBlocks(double seconds);
+  static size_t MinBlockTokens(int threads) {
+    return kMinBlockTokensPerThread * static_cast<size_t>(threads);
+  }
+  absl::StatusOr<encoder::Embeddings> EmbedBlock();
+  // Counts a record and, where it is to be stored, adds it to `good`. An error ends the block.
+  absl::Status Settle(Record& record, const encoder::Embeddings& embeddings, size_t embedding,
+                      std::vector<EmbeddedDocument>& good);
+  absl::Status SettleBad(const absl::Status& problem);
+  absl::Status PutWithLedger(std::span<const EmbeddedDocument> documents);
+  absl::Status Finish();
+
+  void StartProgress(std::string label);
+  bool MustStop() const { return options_.stop && options_.stop(); }
 
   const encoder::Embedder& model_;
   Collection& collection_;
@@ -50,104 +121,328 @@ class IndexJob {
   base::ThreadPool& pool_;
   CorpusReader reader_;
   std::optional<base::Progress> progress_;
-  std::unordered_set<std::string> seen_;  // Ids of this input.
-  std::vector<Document> block_;
-  std::vector<uint64_t> lines_;  // Of the documents in block_.
+
+  JobLedger ledger_;         // As of the last record that was settled.
+  std::string stored_json_;  // As it lies in the collection.
+  std::string consumed_;     // Hash over the records that were read.
+  DocumentSet before_;       // Documents stored before the job whose ids its records brought.
+  size_t block_tokens_;      // Of the next block, about.
+  std::vector<Record> block_;
+  std::unordered_set<std::string> block_ids_;  // Of what the block stores.
   IndexReport report_;
 };
 
 absl::StatusOr<IndexReport> IndexJob::Run() {
-  const auto start = std::chrono::steady_clock::now();
-  for (;;) {
-    const absl::StatusOr<bool> more = ReadBlock();
-    // What was read before a bad line is good: it is stored before the error is reported.
-    GANNET_RETURN_IF_ERROR(StoreBlock());
-    GANNET_RETURN_IF_ERROR(more.status());
-    if (progress_) progress_->Update(reader_.bytes_read(), report_.documents);
-    if (!*more) break;
-  }
+  const Clock::time_point start = Clock::now();
+  GANNET_RETURN_IF_ERROR(Begin());
+  if (!report_.stopped) GANNET_RETURN_IF_ERROR(IndexAll());
+  report_.seconds = SecondsSince(start);
   if (progress_) progress_->Finish();
-  report_.replaced_bytes = reader_.replaced_bytes();
-  report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (!report_.stopped) GANNET_RETURN_IF_ERROR(Finish());
+  report_.counts = ledger_.counts;
+  report_.format = reader_.format();
   return report_;
 }
 
-absl::StatusOr<bool> IndexJob::ReadBlock() {
-  while (block_.size() < options_.block_documents) {
-    GANNET_ASSIGN_OR_RETURN(std::optional<Document> document, ReadGoodLine());
-    if (!document.has_value()) return false;
-    GANNET_ASSIGN_OR_RETURN(const bool stored, collection_.Contains(*document));
-    if (stored) {
-      ++report_.unchanged;
-      Count(*document);
-    } else {
-      block_.push_back(*std::move(document));
-      lines_.push_back(reader_.line());
+void IndexJob::StartProgress(std::string label) {
+  if (options_.progress == ProgressDisplay::kNone) return;
+  if (progress_) progress_->Finish();
+  progress_.emplace(base::Progress::Options{.label = std::move(label),
+                                            .unit = "documents",
+                                            .total = reader_.bytes_total(),
+                                            .first_position = reader_.bytes_read(),
+                                            .first_items = ledger_.counts.documents});
+}
+
+// ---- Where to begin.
+
+absl::Status IndexJob::Begin() {
+  GANNET_ASSIGN_OR_RETURN(const std::optional<std::string> state,
+                          collection_.ReadCheckpoint(JobLedger::kCheckpointName));
+  if (!state.has_value()) return BeginAnew("");
+  stored_json_ = *state;
+  GANNET_ASSIGN_OR_RETURN(ledger_, JobLedger::Parse(*state));
+  if (ledger_.shard != options_.shard) {
+    return absl::FailedPreconditionError(
+        fmt::format("the collection holds shard {} of an input; shard {} needs a folder of its own",
+                    ledger_.shard.ToString(), options_.shard.ToString()));
+  }
+  if (ledger_.finished) return BeginAnew("");
+  if (collection_.next_key() > ledger_.base_key + ledger_.records) {
+    return BeginAnew("documents were added by others since the unfinished run");
+  }
+  std::string notice;
+  GANNET_ASSIGN_OR_RETURN(const bool same, SkipConsumed(notice));
+  if (report_.stopped) return absl::OkStatus();
+  if (!same) return BeginAnew(std::move(notice));
+  StartProgress("indexing");
+  return absl::OkStatus();
+}
+
+absl::Status IndexJob::BeginAnew(std::string notice) {
+  if (!consumed_.empty()) {  // Something was read already.
+    GANNET_ASSIGN_OR_RETURN(reader_, CorpusReader::Open(options_.corpus));
+  }
+  if (!notice.empty()) {
+    report_.notice = fmt::format("the job begins anew: {}", notice);
+    base::LogWarning(report_.notice);
+  }
+  report_.resumed_records = 0;
+  consumed_.clear();
+  before_ = DocumentSet();
+  ledger_ = {.shard = options_.shard,
+             .base_key = collection_.next_key(),
+             .records = 0,
+             .consumed = {},
+             .first = {},
+             .finished = false,
+             .counts = {}};
+  StartProgress("indexing");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> IndexJob::SkipConsumed(std::string& notice) {
+  StartProgress("passing over what is stored");
+  constexpr uint64_t kLookUpEvery = 1024;
+  const bool from_standard_input =
+      std::ranges::find(options_.corpus.inputs, "-") != options_.corpus.inputs.end();
+  for (uint64_t i = 0; i < ledger_.records; ++i) {
+    if (i % kLookUpEvery == 0) {
+      report_.stopped = MustStop();
+      if (report_.stopped) return true;
+      if (progress_) progress_->Update(reader_.bytes_read(), ledger_.counts.documents);
     }
+    GANNET_ASSIGN_OR_RETURN(const Read read, ReadRecord());
+    if (!read.at_end()) {
+      consumed_ = ConsumeRecord(consumed_, read.document ? &*read.document : nullptr);
+    }
+    const bool last = i + 1 == ledger_.records;
+    const bool same = !read.at_end() && (i > 0 || consumed_ == ledger_.first) &&
+                      (!last || consumed_ == ledger_.consumed);
+    if (!same) {
+      notice = fmt::format(
+          "the input is not the one of the unfinished run, or has changed within the {} records "
+          "that it was done with",
+          base::GroupThousands(ledger_.records));
+      if (!from_standard_input) return false;
+      return absl::FailedPreconditionError(fmt::format("standard input: {}", notice));
+    }
+    if (read.document && ledger_.base_key > 0 && options_.shard.Takes(read.document->id)) {
+      GANNET_ASSIGN_OR_RETURN(const auto known, collection_.FindKey(read.document->id));
+      if (known.has_value() && *known < ledger_.base_key) before_.Add(*known);
+    }
+  }
+  report_.resumed_records = ledger_.records;
+  return true;
+}
+
+// ---- Reading.
+
+absl::StatusOr<IndexJob::Read> IndexJob::ReadRecord() {
+  absl::StatusOr<std::optional<Document>> document = reader_.Next();
+  if (document.ok()) return Read{.document = *std::move(document), .problem = {}};
+  if (absl::IsInvalidArgument(document.status())) {
+    return Read{.document = {}, .problem = document.status()};
+  }
+  return document.status();
+}
+
+absl::Status IndexJob::IndexAll() {
+  for (;;) {
+    report_.stopped = MustStop();
+    if (report_.stopped) return absl::OkStatus();
+    const absl::StatusOr<bool> more = ReadBlock();
+    // What was read before an error is good: it is stored before the error is reported.
+    const Clock::time_point start = Clock::now();
+    GANNET_RETURN_IF_ERROR(StoreBlock());
+    AdaptBlocks(SecondsSince(start));
+    GANNET_RETURN_IF_ERROR(more.status());
+    if (progress_) progress_->Update(reader_.bytes_read(), ledger_.counts.documents);
+    if (!*more) return absl::OkStatus();
+  }
+}
+
+void IndexJob::AdaptBlocks(double seconds) {
+  if (options_.block_tokens != 0) return;
+  // One block says little: the size changes to half or double at most.
+  const double ratio = std::clamp(kBlockSeconds / seconds, 0.5, 2.0);
+  const auto tokens = static_cast<size_t>(static_cast<double>(block_tokens_) * ratio);
+  block_tokens_ = std::clamp(tokens, MinBlockTokens(pool_.threads()), kMaxBlockTokens);
+}
+
+absl::StatusOr<bool> IndexJob::ReadBlock() {
+  block_.clear();
+  const size_t most_text_read = kBytesPerToken * model_.max_tokens();
+  size_t bytes = 0, tokens = 0;
+  while (tokens < block_tokens_ && bytes < kMaxBlockBytes && block_.size() < kMaxBlockRecords) {
+    GANNET_ASSIGN_OR_RETURN(Read read, ReadRecord());
+    if (read.at_end()) return false;
+    GANNET_ASSIGN_OR_RETURN(Record record, Classify(std::move(read)));
+    const Document& document = record.document;
+    const size_t text = document.title.size() + document.text.size();
+    bytes += text + document.metadata_json.size();
+    if (record.kind == Record::Kind::kNew) {
+      tokens += 1 + std::min(text, most_text_read) / kBytesPerToken;
+    }
+    const bool bad = record.kind == Record::Kind::kBad;
+    block_.push_back(std::move(record));
+    if (bad && options_.bad_records == BadRecordPolicy::kStop) break;
   }
   return true;
 }
 
-// The next document whose `_id` is new in this input, past bad lines when they may be skipped.
-absl::StatusOr<std::optional<Document>> IndexJob::ReadGoodLine() {
-  for (;;) {
-    absl::StatusOr<std::optional<Document>> document = reader_.Next();
-    if (absl::IsInvalidArgument(document.status())) {
-      GANNET_RETURN_IF_ERROR(Skip(document.status()));
-    } else if (document.ok() && document->has_value() && !seen_.insert((*document)->id).second) {
-      GANNET_RETURN_IF_ERROR(Skip(absl::InvalidArgumentError(
-          fmt::format("{}:{}: field _id: \"{}\" was there before", options_.input.string(),
-                      reader_.line(), (*document)->id))));
-    } else {
-      return document;
+absl::StatusOr<Record> IndexJob::Classify(Read read) {
+  Record record;
+  consumed_ = ConsumeRecord(consumed_, read.document ? &*read.document : nullptr);
+  record.consumed = consumed_;
+  if (!read.document) {
+    record.kind = Record::Kind::kBad;
+    record.problem = std::move(read.problem);
+    return record;
+  }
+  Document& document = *read.document;
+  if (!options_.shard.Takes(document.id)) {
+    record.kind = Record::Kind::kOtherShard;
+    return record;
+  }
+  record.empty = document.title.empty() && document.text.empty();
+  record.place = reader_.place();
+  GANNET_ASSIGN_OR_RETURN(const auto known, collection_.FindKey(document.id));
+  if (IsRepeated(known)) {
+    record.kind = Record::Kind::kBad;
+    record.problem = absl::InvalidArgumentError(
+        fmt::format("{}: id \"{}\" was there before", record.place, document.id));
+    return record;
+  }
+  if (known.has_value()) {
+    GANNET_ASSIGN_OR_RETURN(const bool stored, collection_.Contains(document));
+    if (stored) {
+      record.kind = Record::Kind::kUnchanged;
+      return record;
     }
   }
+  record.document = std::move(document);
+  return record;
 }
 
-absl::Status IndexJob::Skip(const absl::Status& reason) {
-  if (options_.bad_lines == BadLinePolicy::kStop) return reason;
-  ++report_.skipped_lines;
-  if (report_.skipped_examples.size() < kMaxSkippedExamples) {
-    report_.skipped_examples.emplace_back(base::Message(reason));
-  }
-  return absl::OkStatus();
+bool IndexJob::IsRepeated(std::optional<DocumentKey> known) {
+  if (!known.has_value()) return false;
+  if (*known >= ledger_.base_key || before_.Contains(*known)) return true;
+  before_.Add(*known);
+  return false;
 }
 
-void IndexJob::Count(const Document& document) {
-  ++report_.documents;
-  if (document.title.empty() && document.text.empty()) ++report_.empty_texts;
-}
+// ---- Storing.
 
-absl::StatusOr<encoder::Embeddings> IndexJob::EmbedBlock() const {
+absl::StatusOr<encoder::Embeddings> IndexJob::EmbedBlock() {
   std::vector<std::string> texts;
-  for (const Document& document : block_) texts.push_back(EmbeddedText(document));
+  for (const Record& record : block_) {
+    if (record.kind == Record::Kind::kNew) texts.push_back(EmbeddedText(record.document));
+  }
+  if (texts.empty()) return encoder::Embeddings();
+  base::Log(base::LogLevel::kDebug,
+            fmt::format("encoding {} documents, records {} to {}", texts.size(), ledger_.records,
+                        ledger_.records + block_.size() - 1));
   const std::vector<std::string_view> views(texts.begin(), texts.end());
+  report_.encoded += texts.size();
   return model_.Embed(views, encoder::TextRole::kDocument, pool_);
 }
 
 absl::Status IndexJob::StoreBlock() {
   if (block_.empty()) return absl::OkStatus();
   GANNET_ASSIGN_OR_RETURN(const encoder::Embeddings embeddings, EmbedBlock());
-  std::vector<Document> good;
-  std::vector<float> vectors;
+  std::vector<EmbeddedDocument> good;
+  block_ids_.clear();
+  size_t embedding = 0;
   absl::Status status;
-  for (size_t i = 0; i < block_.size(); ++i) {
-    if (!embeddings.status(i).ok()) {
-      status.Update(Skip(base::Annotate(
-          embeddings.status(i), fmt::format("{}:{}: document \"{}\"", options_.input.string(),
-                                            lines_[i], block_[i].id))));
-      continue;
-    }
-    Count(block_[i]);
-    report_.tokens_read += embeddings.tokens[i].read;
-    if (embeddings.tokens[i].cut()) ++report_.cut_texts;
-    good.push_back(std::move(block_[i]));
-    vectors.insert(vectors.end(), embeddings[i].begin(), embeddings[i].end());
+  for (Record& record : block_) {
+    const bool is_new = record.kind == Record::Kind::kNew;
+    status = Settle(record, embeddings, embedding, good);
+    if (!status.ok()) break;
+    if (is_new) ++embedding;
+    if (ledger_.records++ == 0) ledger_.first = record.consumed;
+    ledger_.consumed = std::move(record.consumed);
   }
-  if (!good.empty()) GANNET_RETURN_IF_ERROR(collection_.Put(good, vectors));
-  block_.clear();
-  lines_.clear();
-  return status;  // After what is good is stored.
+  // Until something is stored, an earlier ledger still says what is.
+  if (!good.empty()) GANNET_RETURN_IF_ERROR(PutWithLedger(good));
+  return status;
+}
+
+absl::Status IndexJob::Settle(Record& record, const encoder::Embeddings& embeddings,
+                              size_t embedding, std::vector<EmbeddedDocument>& good) {
+  IndexCounts& counts = ledger_.counts;
+  switch (record.kind) {
+    case Record::Kind::kOtherShard:
+      ++counts.other_shards;
+      return absl::OkStatus();
+    case Record::Kind::kBad:
+      return SettleBad(record.problem);
+    case Record::Kind::kUnchanged:
+      ++counts.unchanged;
+      break;
+    case Record::Kind::kNew: {
+      const std::string& id = record.document.id;
+      if (!embeddings.status(embedding).ok()) {
+        return SettleBad(base::Annotate(embeddings.status(embedding),
+                                        fmt::format("{}: document \"{}\"", record.place, id)));
+      }
+      if (!block_ids_.insert(id).second) {
+        return SettleBad(absl::InvalidArgumentError(
+            fmt::format("{}: id \"{}\" was there before", record.place, id)));
+      }
+      const encoder::TokenCount& tokens = embeddings.tokens[embedding];
+      counts.tokens_read += tokens.read;
+      report_.encoded_tokens += tokens.read;
+      if (tokens.cut()) ++counts.cut_texts;
+      const Passage passage{.first_byte = 0,
+                            .bytes = EmbeddedText(record.document).size(),
+                            .first_token = 0,
+                            .tokens = tokens.read};
+      good.push_back({.document = std::move(record.document),
+                      .passages = {passage},
+                      .vectors = {embeddings[embedding].begin(), embeddings[embedding].end()},
+                      .key = ledger_.base_key + ledger_.records,
+                      .ordinal = ledger_.records});
+      break;
+    }
+  }
+  ++counts.documents;
+  if (record.empty) ++counts.empty_texts;
+  return absl::OkStatus();
+}
+
+absl::Status IndexJob::SettleBad(const absl::Status& problem) {
+  if (options_.bad_records == BadRecordPolicy::kStop) return problem;
+  IndexCounts& counts = ledger_.counts;
+  ++counts.skipped_records;
+  if (counts.skipped_examples.size() < kMaxSkippedExamples) {
+    counts.skipped_examples.emplace_back(base::Message(problem));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status IndexJob::PutWithLedger(std::span<const EmbeddedDocument> documents) {
+  ledger_.counts.replaced_sequences = reader_.replaced_sequences();
+  const Checkpoint checkpoint{.name = JobLedger::kCheckpointName, .state = ledger_.ToJson()};
+  GANNET_RETURN_IF_ERROR(collection_.Put(documents, &checkpoint));
+  stored_json_ = checkpoint.state;
+  return absl::OkStatus();
+}
+
+absl::Status IndexJob::Finish() {
+  ledger_.counts.replaced_sequences = reader_.replaced_sequences();
+  if (options_.before_publish) options_.before_publish();
+  const Clock::time_point start = Clock::now();
+  GANNET_RETURN_IF_ERROR(collection_.Publish(pool_).status());
+  report_.publish_seconds = SecondsSince(start);
+  // A run that found nothing new leaves the ledger of the one before, which says under which keys
+  // this input is stored: shards can be merged by it.
+  if (!stored_json_.empty()) {
+    GANNET_ASSIGN_OR_RETURN(const JobLedger stored, JobLedger::Parse(stored_json_));
+    if (stored.finished && stored.consumed == ledger_.consumed) return absl::OkStatus();
+  }
+  ledger_.finished = true;
+  return PutWithLedger({});
 }
 
 }  // namespace
@@ -156,11 +451,11 @@ absl::StatusOr<IndexReport> RunIndexJob(const encoder::Embedder& model, Collecti
                                         const IndexJobOptions& options, base::ThreadPool& pool) {
   if (collection.schema().model_fingerprint != model.fingerprint()) {
     return absl::FailedPreconditionError(
-        fmt::format("the collection was made with model {} (fingerprint {}), not with {} ({})",
+        fmt::format("made with model {} (fingerprint {}), not with {} (fingerprint {})",
                     collection.schema().model_name, collection.schema().model_fingerprint,
                     model.name(), model.fingerprint()));
   }
-  GANNET_ASSIGN_OR_RETURN(CorpusReader reader, CorpusReader::Open(options.input));
+  GANNET_ASSIGN_OR_RETURN(CorpusReader reader, CorpusReader::Open(options.corpus));
   return IndexJob(model, collection, options, pool, std::move(reader)).Run();
 }
 

@@ -1,19 +1,24 @@
+#include "indexer/store/record.h"
+
 #include <fmt/format.h>
 
-#include <array>
-#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/checksum.h"
 #include "base/status.h"
 #include "encoder/layers/model_options.h"
-#include "indexer/store/record_internal.h"
 
 namespace gannet::indexer {
 namespace {
 
-constexpr char kDocumentVersion = 1;
-constexpr int kSchemaVersion = 1;
+using Json = nlohmann::json;
+
+constexpr char kDocumentVersion = 2;
+constexpr char kPassagesVersion = 1;
+constexpr int kSchemaVersion = 2;
+constexpr size_t kFingerprintDigits = 32;
+constexpr size_t kPassageBytes = 4 * sizeof(uint64_t);
 
 // Whole numbers as `size` bytes, least significant first.
 std::string LittleEndian(uint64_t value, size_t size) {
@@ -31,84 +36,225 @@ uint64_t FromLittleEndian(std::string_view bytes) {
   return value;
 }
 
+// Takes a field off the front of a document's record.
+absl::StatusOr<std::string_view> TakeField(std::string_view& bytes) {
+  if (bytes.size() < sizeof(uint32_t)) return absl::DataLossError("a document record cut short");
+  const uint64_t size = FromLittleEndian(bytes.substr(0, sizeof(uint32_t)));
+  bytes.remove_prefix(sizeof(uint32_t));
+  if (bytes.size() < size) return absl::DataLossError("a document record cut short");
+  const std::string_view field = bytes.substr(0, size);
+  bytes.remove_prefix(size);
+  return field;
+}
+
+absl::Status TakeVersion(std::string_view& bytes) {
+  if (bytes.empty() || bytes.front() != kDocumentVersion) {
+    return absl::DataLossError("a document record of an unknown version");
+  }
+  bytes.remove_prefix(1);
+  return absl::OkStatus();
+}
+
+// Calls `read` with the JSON that `text` is, and turns what it throws into kDataLoss.
+template <typename T, typename Reader>
+absl::StatusOr<T> ReadJson(std::string_view text, std::string_view what, const Reader& read) {
+  try {
+    return read(Json::parse(text));
+  } catch (const Json::exception& error) {
+    return absl::DataLossError(fmt::format("{} cannot be read: {}", what, error.what()));
+  }
+}
+
 }  // namespace
 
-std::string EncodeKey(DocumentKey key) {
+std::string EncodeKey(uint64_t key) {
   std::string bytes = LittleEndian(key, sizeof(key));
   return {bytes.rbegin(), bytes.rend()};
 }
 
-absl::StatusOr<DocumentKey> DecodeKey(std::string_view bytes) {
-  if (bytes.size() != sizeof(DocumentKey)) {
+absl::StatusOr<uint64_t> DecodeKey(std::string_view bytes) {
+  if (bytes.size() != sizeof(uint64_t)) {
     return absl::DataLossError(fmt::format("a key of {} bytes", bytes.size()));
   }
   return FromLittleEndian(std::string(bytes.rbegin(), bytes.rend()));
 }
 
-std::string EncodeDocument(const Document& document) {
+std::string EncodeDocument(const DocumentRecord& record) {
   std::string bytes(1, kDocumentVersion);
-  for (const std::string* field :
-       {&document.id, &document.title, &document.text, &document.metadata_json}) {
+  for (const std::string* field : {&record.id, &record.title, &record.text}) {
     bytes += LittleEndian(field->size(), sizeof(uint32_t));
     bytes += *field;
+  }
+  bytes += record.fingerprint;
+  bytes += LittleEndian(record.ordinal, sizeof(uint64_t));
+  return bytes;
+}
+
+absl::StatusOr<DocumentRecord> DecodeDocument(std::string_view bytes) {
+  GANNET_RETURN_IF_ERROR(TakeVersion(bytes));
+  DocumentRecord record;
+  for (std::string* field : {&record.id, &record.title, &record.text}) {
+    GANNET_ASSIGN_OR_RETURN(*field, TakeField(bytes));
+  }
+  if (bytes.size() != kFingerprintDigits + sizeof(uint64_t)) {
+    return absl::DataLossError("a document record of a wrong length");
+  }
+  record.fingerprint = bytes.substr(0, kFingerprintDigits);
+  record.ordinal = FromLittleEndian(bytes.substr(kFingerprintDigits));
+  return record;
+}
+
+absl::StatusOr<std::string> DecodeDocumentId(std::string_view bytes) {
+  GANNET_RETURN_IF_ERROR(TakeVersion(bytes));
+  GANNET_ASSIGN_OR_RETURN(const std::string_view id, TakeField(bytes));
+  return std::string(id);
+}
+
+std::string ContentFingerprint(const StoredDocument& document) {
+  base::Fingerprinter fingerprinter;
+  fingerprinter.UpdateField(document.document.title);
+  fingerprinter.UpdateField(document.document.text);
+  fingerprinter.UpdateField(EncodePassages(document.passages));
+  fingerprinter.UpdateField(document.vectors);
+  return fingerprinter.HexDigest();
+}
+
+std::string EncodePassages(const std::vector<Passage>& passages) {
+  std::string bytes(1, kPassagesVersion);
+  for (const Passage& passage : passages) {
+    for (const uint64_t number :
+         {passage.first_byte, passage.bytes, passage.first_token, passage.tokens}) {
+      bytes += LittleEndian(number, sizeof(uint64_t));
+    }
   }
   return bytes;
 }
 
-absl::StatusOr<Document> DecodeDocument(std::string_view bytes) {
-  if (bytes.empty() || bytes.front() != kDocumentVersion) {
-    return absl::DataLossError("a document record of an unknown version");
+absl::StatusOr<uint64_t> CountPassages(std::string_view bytes) {
+  if (bytes.empty() || bytes.front() != kPassagesVersion ||
+      (bytes.size() - 1) % kPassageBytes != 0) {
+    return absl::DataLossError("a record of passages of an unknown version or a wrong length");
   }
+  return (bytes.size() - 1) / kPassageBytes;
+}
+
+absl::StatusOr<std::vector<Passage>> DecodePassages(std::string_view bytes) {
+  GANNET_ASSIGN_OR_RETURN(const uint64_t count, CountPassages(bytes));
   bytes.remove_prefix(1);
-  Document document;
-  for (std::string* field :
-       {&document.id, &document.title, &document.text, &document.metadata_json}) {
-    if (bytes.size() < sizeof(uint32_t)) return absl::DataLossError("a document record cut short");
-    const uint64_t size = FromLittleEndian(bytes.substr(0, sizeof(uint32_t)));
-    bytes.remove_prefix(sizeof(uint32_t));
-    if (bytes.size() < size) return absl::DataLossError("a document record cut short");
-    *field = bytes.substr(0, size);
-    bytes.remove_prefix(size);
+  const auto take = [&bytes] {
+    const uint64_t number = FromLittleEndian(bytes.substr(0, sizeof(uint64_t)));
+    bytes.remove_prefix(sizeof(uint64_t));
+    return number;
+  };
+  std::vector<Passage> passages(count);
+  for (Passage& passage : passages) {
+    passage.first_byte = take();
+    passage.bytes = take();
+    passage.first_token = take();
+    passage.tokens = take();
   }
-  if (!bytes.empty()) return absl::DataLossError("a document record with bytes left over");
-  return document;
+  return passages;
 }
 
 std::string EncodeSchema(const CollectionSchema& schema) {
-  const nlohmann::json json = {
-      {"version", kSchemaVersion},
-      {"model_folder", schema.model_folder.string()},
-      {"model_name", schema.model_name},
-      {"model_fingerprint", schema.model_fingerprint},
-      {"precision", encoder::PrecisionName(schema.model_options.precision)},
-      {"temperature", schema.model_options.temperature},
-      {"dimension", schema.dimension},
-      {"similarity", encoder::SimilarityName(schema.similarity)}};
-  return json.dump();
+  return Json{{"version", kSchemaVersion},
+              {"model_folder", schema.model_folder.string()},
+              {"model_name", schema.model_name},
+              {"model_fingerprint", schema.model_fingerprint},
+              {"precision", encoder::PrecisionName(schema.model_options.precision)},
+              {"temperature", schema.model_options.temperature},
+              {"dimension", schema.dimension},
+              {"similarity", encoder::SimilarityName(schema.similarity)},
+              {"vector_format", VectorFormatName(schema.vector_format)},
+              {"index", schema.index}}
+      .dump();
 }
 
 absl::StatusOr<CollectionSchema> DecodeSchema(std::string_view text) {
-  try {
-    const nlohmann::json json = nlohmann::json::parse(text);
-    if (json.at("version") != kSchemaVersion) {
-      return absl::FailedPreconditionError(
-          fmt::format("schema version {} is not known to this program, which writes version {}",
-                      json.at("version").dump(), kSchemaVersion));
-    }
-    CollectionSchema schema;
-    schema.model_folder = json.at("model_folder").get<std::string>();
-    schema.model_name = json.at("model_name").get<std::string>();
-    schema.model_fingerprint = json.at("model_fingerprint").get<std::string>();
-    GANNET_ASSIGN_OR_RETURN(schema.model_options.precision,
-                            encoder::ParsePrecision(json.at("precision").get<std::string>()));
-    schema.model_options.temperature = json.at("temperature").get<float>();
-    schema.dimension = json.at("dimension").get<size_t>();
-    schema.similarity =
-        json.at("similarity") == "dot" ? encoder::Similarity::kDot : encoder::Similarity::kCosine;
-    return schema;
-  } catch (const nlohmann::json::exception& error) {
-    return absl::DataLossError(fmt::format("the schema cannot be read: {}", error.what()));
+  return ReadJson<CollectionSchema>(
+      text, "the schema", [](const Json& json) -> absl::StatusOr<CollectionSchema> {
+        if (json.at("version") != kSchemaVersion) {
+          return absl::FailedPreconditionError(
+              fmt::format("schema version {} is not known to this program, which writes version {}",
+                          json.at("version").dump(), kSchemaVersion));
+        }
+        CollectionSchema schema;
+        schema.model_folder = json.at("model_folder").get<std::string>();
+        schema.model_name = json.at("model_name").get<std::string>();
+        schema.model_fingerprint = json.at("model_fingerprint").get<std::string>();
+        GANNET_ASSIGN_OR_RETURN(schema.model_options.precision,
+                                encoder::ParsePrecision(json.at("precision").get<std::string>()));
+        schema.model_options.temperature = json.at("temperature").get<float>();
+        schema.dimension = json.at("dimension").get<size_t>();
+        schema.similarity = json.at("similarity") == "dot" ? encoder::Similarity::kDot
+                                                           : encoder::Similarity::kCosine;
+        GANNET_ASSIGN_OR_RETURN(schema.vector_format,
+                                ParseVectorFormat(json.at("vector_format").get<std::string>()));
+        schema.index = json.at("index").get<std::string>();
+        return schema;
+      });
+}
+
+std::string EncodeTotals(const Totals& totals) {
+  return Json{{"sequence", totals.sequence},
+              {"next_key", totals.next_key},
+              {"documents", totals.documents},
+              {"passages", totals.passages}}
+      .dump();
+}
+
+absl::StatusOr<Totals> DecodeTotals(std::string_view text) {
+  return ReadJson<Totals>(text, "the totals", [](const Json& json) {
+    return Totals{.sequence = json.at("sequence").get<uint64_t>(),
+                  .next_key = json.at("next_key").get<uint64_t>(),
+                  .documents = json.at("documents").get<uint64_t>(),
+                  .passages = json.at("passages").get<uint64_t>()};
+  });
+}
+
+std::string EncodeSegments(const std::vector<SegmentRecord>& segments) {
+  Json list = Json::array();
+  for (const SegmentRecord& segment : segments) {
+    list.push_back({{"file", segment.file},
+                    {"index", segment.index},
+                    {"first", segment.first},
+                    {"last", segment.last},
+                    {"rows", segment.rows},
+                    {"checksum", segment.checksum}});
   }
+  return list.dump();
+}
+
+absl::StatusOr<std::vector<SegmentRecord>> DecodeSegments(std::string_view text) {
+  return ReadJson<std::vector<SegmentRecord>>(text, "the list of segments", [](const Json& json) {
+    std::vector<SegmentRecord> segments;
+    for (const Json& item : json) {
+      segments.push_back({.file = item.at("file").get<std::string>(),
+                          .index = item.at("index").get<std::string>(),
+                          .first = item.at("first").get<uint64_t>(),
+                          .last = item.at("last").get<uint64_t>(),
+                          .rows = item.at("rows").get<uint64_t>(),
+                          .checksum = item.at("checksum").get<uint64_t>()});
+    }
+    return segments;
+  });
+}
+
+std::string EncodeRecall(const RecallFigures& figures) {
+  return Json{{"queries", figures.queries},
+              {"k", figures.k},
+              {"mean", figures.mean},
+              {"worst", figures.worst}}
+      .dump();
+}
+
+absl::StatusOr<RecallFigures> DecodeRecall(std::string_view text) {
+  return ReadJson<RecallFigures>(text, "the recall figures", [](const Json& json) {
+    return RecallFigures{.queries = json.at("queries").get<uint64_t>(),
+                         .k = json.at("k").get<size_t>(),
+                         .mean = json.at("mean").get<double>(),
+                         .worst = json.at("worst").get<double>()};
+  });
 }
 
 }  // namespace gannet::indexer

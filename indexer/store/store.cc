@@ -2,27 +2,25 @@
 
 #include <fmt/format.h>
 #include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
+#include <rocksdb/utilities/write_batch_with_index.h>
 
 #include <array>
 #include <cassert>
-#include <cstring>
-#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "base/file.h"
 #include "base/status.h"
-#include "indexer/store/record_internal.h"
 
 namespace gannet::indexer {
 namespace {
 
-// Column families, in the order of State::handles.
-enum Family : size_t { kMeta, kDocuments, kIds, kVectors, kFamilies };
-constexpr std::array<const char*, kFamilies> kFamilyNames = {"default", "documents", "ids",
-                                                             "vectors"};
-
-constexpr std::string_view kSchemaEntry = "schema";
-constexpr std::string_view kNextKeyEntry = "next_key";
+// In the order of Family.
+constexpr std::array<const char*, kFamilies> kFamilyNames = {
+    "default", "ids", "documents", "metadata", "passages", "vectors", "fields", "tombstones"};
 
 rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view FromSlice(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
@@ -37,16 +35,18 @@ absl::StatusCode CodeOf(const rocksdb::Status& status) {
   return absl::StatusCode::kInternal;
 }
 
-// RocksDB logs and creates files beside its data even when only asked to look.
-bool HasStore(const std::filesystem::path& folder) {
-  return std::filesystem::exists(folder / "CURRENT");
-}
-
 rocksdb::DBOptions DatabaseOptions() {
   rocksdb::DBOptions options;
   // A record that a crash left half written at the end was never acknowledged and is dropped; a
   // damaged record is an error, where RocksDB's default would drop it and all that follows.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.track_and_verify_wals_in_manifest = true;
+  // Families come back from the same moment even where the log is gone.
+  options.atomic_flush = true;
+  // After an error the owner decides when to go on: see Resume.
+  options.max_bgerror_resume_count = 0;
+  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.keep_log_file_num = 4;
   return options;
 }
 
@@ -54,13 +54,31 @@ std::vector<rocksdb::ColumnFamilyDescriptor> Families() {
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   for (const char* name : kFamilyNames) {
     rocksdb::ColumnFamilyOptions options;
-    if (name == kFamilyNames[kVectors]) options.compression = rocksdb::kNoCompression;
+    rocksdb::BlockBasedTableOptions table;
+    if (name == kFamilyNames[static_cast<size_t>(Family::kVectors)]) {
+      options.compression = rocksdb::kNoCompression;
+      table.block_size = size_t{64} << 10;
+    }
+    // Most ids that are looked up during indexing are new.
+    if (name == kFamilyNames[static_cast<size_t>(Family::kIds)]) {
+      table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+    }
+    options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
     families.emplace_back(name, options);
   }
   return families;
 }
 
+bool IsAbsentOrEmpty(const std::filesystem::path& folder) {
+  std::error_code error;
+  return !std::filesystem::exists(folder, error) || std::filesystem::is_empty(folder, error);
+}
+
 }  // namespace
+
+std::string_view FamilyName(Family family) {
+  return family == Family::kMeta ? "meta" : kFamilyNames[static_cast<size_t>(family)];
+}
 
 struct Store::State {
   explicit State(std::filesystem::path folder_in) : folder(std::move(folder_in)) {}
@@ -75,154 +93,198 @@ struct Store::State {
     return absl::Status(CodeOf(status), fmt::format("{}: {}", folder.string(), status.ToString()));
   }
 
-  // The value of a key, or nullopt when there is none.
-  absl::StatusOr<std::optional<std::string>> Read(Family family, std::string_view key) const {
-    std::string value;
-    const rocksdb::Status status =
-        db->Get(rocksdb::ReadOptions(), handles[family], ToSlice(key), &value);
-    if (status.IsNotFound()) return std::nullopt;
-    GANNET_RETURN_IF_ERROR(Convert(status));
-    return value;
-  }
-
-  absl::Status Write(rocksdb::WriteBatch& batch) {
-    rocksdb::WriteOptions options;
-    options.sync = true;
-    return Convert(db->Write(options, &batch));
+  rocksdb::ColumnFamilyHandle* Handle(Family family) const {
+    return handles[static_cast<size_t>(family)];
   }
 
   const std::filesystem::path folder;
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  DocumentKey next_key = 0;
 };
+
+struct StoreSnapshot::State {
+  State(rocksdb::DB* db_in) : db(db_in), snapshot(db->GetSnapshot()) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() {
+    if (snapshot != nullptr) db->ReleaseSnapshot(snapshot);
+  }
+
+  rocksdb::DB* const db;
+  const rocksdb::Snapshot* const snapshot;  // Null in a store that does not change.
+};
+
+StoreSnapshot::StoreSnapshot(std::unique_ptr<State> state) : state_(std::move(state)) {}
+StoreSnapshot::~StoreSnapshot() = default;
+
+struct StoreBatch::State {
+  explicit State(const Store& store_in) : store(*store_in.state_) {}
+
+  const Store::State& store;
+  rocksdb::WriteBatchWithIndex batch{rocksdb::BytewiseComparator(), 0, /*overwrite_key=*/true};
+};
+
+StoreBatch::StoreBatch(const Store& store) : state_(std::make_unique<State>(store)) {}
+StoreBatch::~StoreBatch() = default;
+
+void StoreBatch::Put(Family family, std::string_view key, std::string_view value) {
+  // It fails only where a batch has a size limit, and this one has none.
+  const rocksdb::Status status =
+      state_->batch.Put(state_->store.Handle(family), ToSlice(key), ToSlice(value));
+  assert(status.ok());
+  (void)status;
+}
+
+void StoreBatch::Delete(Family family, std::string_view key) {
+  const rocksdb::Status status = state_->batch.Delete(state_->store.Handle(family), ToSlice(key));
+  assert(status.ok());
+  (void)status;
+}
+
+absl::StatusOr<std::optional<std::string>> StoreBatch::Read(Family family,
+                                                            std::string_view key) const {
+  std::string value;
+  const rocksdb::Status status =
+      state_->batch.GetFromBatchAndDB(state_->store.db.get(), rocksdb::ReadOptions(),
+                                      state_->store.Handle(family), ToSlice(key), &value);
+  if (status.IsNotFound()) return std::nullopt;
+  GANNET_RETURN_IF_ERROR(state_->store.Convert(status));
+  return value;
+}
+
+void StoreBatch::Mark() { state_->batch.SetSavePoint(); }
+
+absl::Status StoreBatch::RollBack() {
+  return state_->store.Convert(state_->batch.RollbackToSavePoint());
+}
+
+bool StoreBatch::empty() const { return state_->batch.GetWriteBatch()->Count() == 0; }
 
 Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Store::~Store() = default;
 
+const std::filesystem::path& Store::folder() const { return state_->folder; }
+
 absl::StatusOr<std::unique_ptr<Store>> Store::OpenForReading(const std::filesystem::path& folder) {
-  if (!HasStore(folder)) {
+  // RocksDB creates files even where it is only asked to look.
+  if (IsAbsentOrEmpty(folder)) {
     return absl::NotFoundError(
         fmt::format("{}: no collection here", folder.parent_path().string()));
   }
   auto state = std::make_unique<State>(folder);
   rocksdb::DB* db = nullptr;
-  GANNET_RETURN_IF_ERROR(state->Convert(rocksdb::DB::OpenForReadOnly(
-      DatabaseOptions(), folder.string(), Families(), &state->handles, &db)));
-  state->db.reset(db);
-  return Open(std::move(state));
-}
-
-absl::StatusOr<std::unique_ptr<Store>> Store::OpenForWriting(const std::filesystem::path& folder) {
-  GANNET_RETURN_IF_ERROR(base::CreateDirectories(folder));
-  auto state = std::make_unique<State>(folder);
-  rocksdb::DBOptions options = DatabaseOptions();
-  options.create_if_missing = true;
-  options.create_missing_column_families = true;
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Status status =
-      rocksdb::DB::Open(options, folder.string(), Families(), &state->handles, &db);
-  if (status.IsIOError() && status.ToString().find("lock") != std::string::npos) {
-    return absl::UnavailableError(
-        fmt::format("{}: another process is writing to this collection", folder.string()));
+  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(DatabaseOptions(), folder.string(),
+                                                              Families(), &state->handles, &db);
+  if (status.IsNotFound()) {
+    return absl::DataLossError(fmt::format("{}: {}", folder.string(), status.ToString()));
   }
   GANNET_RETURN_IF_ERROR(state->Convert(status));
   state->db.reset(db);
-  return Open(std::move(state));
-}
-
-absl::StatusOr<std::unique_ptr<Store>> Store::Open(std::unique_ptr<State> state) {
-  GANNET_ASSIGN_OR_RETURN(const auto next_key, state->Read(kMeta, kNextKeyEntry));
-  if (next_key.has_value()) {
-    GANNET_ASSIGN_OR_RETURN(state->next_key, DecodeKey(*next_key));
-  }
   return std::unique_ptr<Store>(new Store(std::move(state)));
 }
 
-absl::StatusOr<std::optional<CollectionSchema>> Store::ReadSchema() const {
-  GANNET_ASSIGN_OR_RETURN(const auto text, state_->Read(kMeta, kSchemaEntry));
-  if (!text.has_value()) return std::nullopt;
-  absl::StatusOr<CollectionSchema> schema = DecodeSchema(*text);
-  if (!schema.ok()) return base::Annotate(schema.status(), state_->folder.string());
-  return *std::move(schema);
-}
-
-absl::Status Store::WriteSchema(const CollectionSchema& schema) {
-  rocksdb::WriteBatch batch;
-  batch.Put(state_->handles[kMeta], ToSlice(kSchemaEntry), EncodeSchema(schema));
-  return state_->Write(batch);
-}
-
-absl::StatusOr<std::vector<DocumentKey>> Store::Put(std::span<const Document> documents,
-                                                    std::span<const float> vectors) {
-  if (documents.empty()) return std::vector<DocumentKey>();
-  const size_t dimension = vectors.size() / documents.size();
-  assert(vectors.size() == documents.size() * dimension);
-  rocksdb::WriteBatch batch;
-  std::vector<DocumentKey> keys;
-  std::unordered_map<std::string_view, DocumentKey> fresh;  // Ids that this batch brings.
-  DocumentKey next_key = state_->next_key;
-  for (size_t i = 0; i < documents.size(); ++i) {
-    const Document& document = documents[i];
-    GANNET_ASSIGN_OR_RETURN(std::optional<DocumentKey> key, FindKey(document.id));
-    if (const auto found = fresh.find(document.id); found != fresh.end()) key = found->second;
-    if (!key.has_value()) {
-      key = next_key++;
-      fresh.emplace(document.id, *key);
-      batch.Put(state_->handles[kIds], document.id, EncodeKey(*key));
-    }
-    const std::span<const float> vector = vectors.subspan(i * dimension, dimension);
-    batch.Put(state_->handles[kDocuments], EncodeKey(*key), EncodeDocument(document));
-    batch.Put(state_->handles[kVectors], EncodeKey(*key),
-              {reinterpret_cast<const char*>(vector.data()), vector.size_bytes()});
-    keys.push_back(*key);
+absl::StatusOr<std::unique_ptr<Store>> Store::OpenForWriting(const std::filesystem::path& folder) {
+  if (IsAbsentOrEmpty(folder)) {
+    return absl::NotFoundError(
+        fmt::format("{}: no collection here", folder.parent_path().string()));
   }
-  batch.Put(state_->handles[kMeta], ToSlice(kNextKeyEntry), EncodeKey(next_key));
-  GANNET_RETURN_IF_ERROR(state_->Write(batch));
-  state_->next_key = next_key;
-  return keys;
+  return OpenWritable(folder, Creation::kForbidden);
 }
 
-absl::StatusOr<std::optional<DocumentKey>> Store::FindKey(std::string_view id) const {
-  GANNET_ASSIGN_OR_RETURN(const auto bytes, state_->Read(kIds, id));
-  if (!bytes.has_value()) return std::nullopt;
-  absl::StatusOr<DocumentKey> key = DecodeKey(*bytes);
-  if (!key.ok()) return base::Annotate(key.status(), state_->folder.string());
-  return *key;
+absl::StatusOr<std::unique_ptr<Store>> Store::OpenOrCreate(const std::filesystem::path& folder) {
+  GANNET_RETURN_IF_ERROR(base::CreateDirectories(folder));
+  return OpenWritable(folder, Creation::kAllowed);
 }
 
-absl::StatusOr<Document> Store::Get(DocumentKey key) const {
-  GANNET_ASSIGN_OR_RETURN(const auto bytes, state_->Read(kDocuments, EncodeKey(key)));
-  if (!bytes.has_value()) {
-    return absl::NotFoundError(fmt::format("{}: no document {}", state_->folder.string(), key));
+absl::StatusOr<std::unique_ptr<Store>> Store::OpenWritable(const std::filesystem::path& folder,
+                                                           Creation creation) {
+  auto state = std::make_unique<State>(folder);
+  rocksdb::DBOptions options = DatabaseOptions();
+  options.create_if_missing = creation == Creation::kAllowed;
+  options.create_missing_column_families = creation == Creation::kAllowed;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(options, folder.string(), Families(), &state->handles, &db);
+  const std::string message = status.ToString();
+  if (status.IsIOError() && (message.find("lock file") != std::string::npos ||
+                             message.find("lock hold") != std::string::npos)) {
+    return absl::UnavailableError(
+        fmt::format("{}: another process is writing to this collection", folder.string()));
   }
-  absl::StatusOr<Document> document = DecodeDocument(*bytes);
-  if (!document.ok()) {
-    return base::Annotate(document.status(),
-                          fmt::format("{}: document {}", state_->folder.string(), key));
+  // "does not exist (create_if_missing is false)": files are there, but not the one that counts.
+  if (status.IsInvalidArgument() || status.IsNotFound()) {
+    return absl::DataLossError(fmt::format("{}: {}", folder.string(), message));
   }
-  return document;
+  GANNET_RETURN_IF_ERROR(state->Convert(status));
+  state->db.reset(db);
+  return std::unique_ptr<Store>(new Store(std::move(state)));
 }
 
-absl::Status Store::VisitVectors(
-    absl::FunctionRef<absl::Status(DocumentKey, std::span<const float>)> visit) const {
+std::unique_ptr<StoreSnapshot> Store::TakeSnapshot() const {
+  return std::unique_ptr<StoreSnapshot>(
+      new StoreSnapshot(std::make_unique<StoreSnapshot::State>(state_->db.get())));
+}
+
+absl::StatusOr<std::optional<std::string>> Store::Read(Family family, std::string_view key,
+                                                       const StoreSnapshot* snapshot) const {
+  rocksdb::ReadOptions options;
+  if (snapshot != nullptr) options.snapshot = snapshot->state_->snapshot;
+  std::string value;
+  const rocksdb::Status status =
+      state_->db->Get(options, state_->Handle(family), ToSlice(key), &value);
+  if (status.IsNotFound()) return std::nullopt;
+  GANNET_RETURN_IF_ERROR(state_->Convert(status));
+  return value;
+}
+
+absl::Status Store::Visit(Family family, const Range& range, Visitor visit,
+                          const StoreSnapshot* snapshot) const {
   rocksdb::ReadOptions options;
   options.fill_cache = false;
+  if (snapshot != nullptr) options.snapshot = snapshot->state_->snapshot;
+  const rocksdb::Slice end = range.end;
+  if (!range.end.empty()) options.iterate_upper_bound = &end;
   const std::unique_ptr<rocksdb::Iterator> entry(
-      state_->db->NewIterator(options, state_->handles[kVectors]));
-  std::vector<float> vector;
-  for (entry->SeekToFirst(); entry->Valid(); entry->Next()) {
-    absl::StatusOr<DocumentKey> key = DecodeKey(FromSlice(entry->key()));
-    if (!key.ok()) return base::Annotate(key.status(), state_->folder.string());
-    if (entry->value().size() % sizeof(float) != 0) {
-      return absl::DataLossError(fmt::format("{}: vector {} has {} bytes", state_->folder.string(),
-                                             *key, entry->value().size()));
-    }
-    vector.resize(entry->value().size() / sizeof(float));
-    std::memcpy(vector.data(), entry->value().data(), entry->value().size());
-    GANNET_RETURN_IF_ERROR(visit(*key, vector));
+      state_->db->NewIterator(options, state_->Handle(family)));
+  for (entry->Seek(range.first); entry->Valid(); entry->Next()) {
+    absl::StatusOr<Visiting> visiting = visit(FromSlice(entry->key()), FromSlice(entry->value()));
+    if (!visiting.ok()) return base::Annotate(visiting.status(), state_->folder.string());
+    if (*visiting == Visiting::kStop) return absl::OkStatus();
   }
   return state_->Convert(entry->status());
+}
+
+absl::Status Store::Commit(StoreBatch& batch) {
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  return state_->Convert(state_->db->Write(options, batch.state_->batch.GetWriteBatch()));
+}
+
+absl::Status Store::Resume() { return state_->Convert(state_->db->Resume()); }
+
+absl::Status Store::Flush() {
+  return state_->Convert(state_->db->Flush(rocksdb::FlushOptions(), state_->handles));
+}
+
+absl::Status Store::Compact() {
+  for (rocksdb::ColumnFamilyHandle* handle : state_->handles) {
+    rocksdb::CompactRangeOptions options;
+    options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+    GANNET_RETURN_IF_ERROR(
+        state_->Convert(state_->db->CompactRange(options, handle, nullptr, nullptr)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Store::VerifyChecksums() const {
+  return state_->Convert(state_->db->VerifyChecksum());
+}
+
+absl::Status Store::WriteCheckpoint(const std::filesystem::path& folder) const {
+  rocksdb::Checkpoint* made = nullptr;
+  GANNET_RETURN_IF_ERROR(state_->Convert(rocksdb::Checkpoint::Create(state_->db.get(), &made)));
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  return state_->Convert(checkpoint->CreateCheckpoint(folder.string()));
 }
 
 }  // namespace gannet::indexer

@@ -1,55 +1,135 @@
 #ifndef GANNET_INDEXER_STORE_STORE_H_
 #define GANNET_INDEXER_STORE_STORE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "indexer/collection.h"
 
 namespace gannet::indexer {
 
-// The truth of a collection in one RocksDB: schema, documents, external ids, vectors. Every change
-// is one atomic batch, synced before it is acknowledged. Errors name the folder.
+// The column families of a collection's store. Keys are bytes whose order is the order of what they
+// stand for; their values are those of record.h.
+enum class Family : uint8_t {
+  kMeta,        // name -> what the collection knows of itself
+  kIds,         // external id -> document key
+  kDocuments,   // document key -> id, title, text, fingerprint, ordinal
+  kMetadata,    // document key -> JSON
+  kPassages,    // document key -> spans
+  kVectors,     // passage key -> vector record
+  kFields,      // (field, value), document key -> nothing
+  kTombstones,  // document key -> nothing: deleted, but still in a segment
+};
+inline constexpr size_t kFamilies = 8;
+
+std::string_view FamilyName(Family family);
+
+// The store as it was at one moment; must not outlive it.
+class StoreSnapshot {
+ public:
+  StoreSnapshot(const StoreSnapshot&) = delete;
+  StoreSnapshot& operator=(const StoreSnapshot&) = delete;
+  ~StoreSnapshot();
+
+ private:
+  friend class Store;
+  struct State;
+  explicit StoreSnapshot(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+class Store;
+
+// Changes that are written together, or not at all. Reads see them on top of the store.
+class StoreBatch {
+ public:
+  explicit StoreBatch(const Store& store);
+  StoreBatch(const StoreBatch&) = delete;
+  StoreBatch& operator=(const StoreBatch&) = delete;
+  ~StoreBatch();
+
+  void Put(Family family, std::string_view key, std::string_view value);
+  void Delete(Family family, std::string_view key);
+  absl::StatusOr<std::optional<std::string>> Read(Family family, std::string_view key) const;
+
+  // RollBack takes back every change since the last Mark.
+  void Mark();
+  absl::Status RollBack();
+
+  bool empty() const;
+
+ private:
+  friend class Store;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The truth of a collection in one RocksDB. Every batch is atomic and synced before it is
+// acknowledged; every block that is read is verified. Errors name the folder. Safe to use from
+// several threads.
 class Store {
  public:
-  // kNotFound when there is no store in `folder`.
+  // The store as it is now. kNotFound when there is none in `folder`; kDataLoss when it is damaged.
   static absl::StatusOr<std::unique_ptr<Store>> OpenForReading(const std::filesystem::path& folder);
 
-  // Creates the store when there is none. kUnavailable while another process writes to it.
+  // kUnavailable while another process writes to it.
   static absl::StatusOr<std::unique_ptr<Store>> OpenForWriting(const std::filesystem::path& folder);
+
+  // OpenForWriting, or a new store where there is none, or one whose making was interrupted.
+  static absl::StatusOr<std::unique_ptr<Store>> OpenOrCreate(const std::filesystem::path& folder);
 
   ~Store();
 
-  // The schema, or nullopt in a store that was just created.
-  absl::StatusOr<std::optional<CollectionSchema>> ReadSchema() const;
-  absl::Status WriteSchema(const CollectionSchema& schema);
+  std::unique_ptr<StoreSnapshot> TakeSnapshot() const;
 
-  // Stores documents with their vectors ([documents, dimension], row-major). A document whose id is
-  // known replaces the one before under the same key. Returns the keys, in order.
-  absl::StatusOr<std::vector<DocumentKey>> Put(std::span<const Document> documents,
-                                               std::span<const float> vectors);
+  // The value of a key, or nullopt when there is none; at the moment of `snapshot`, where given.
+  absl::StatusOr<std::optional<std::string>> Read(Family family, std::string_view key,
+                                                  const StoreSnapshot* snapshot = nullptr) const;
 
-  absl::StatusOr<std::optional<DocumentKey>> FindKey(std::string_view id) const;
-  absl::StatusOr<Document> Get(DocumentKey key) const;
+  // Calls `visit` with the entries from `first` up to, but not including, `end` (empty: no end), in
+  // the order of their keys, all of one moment, until it returns kStop or an error.
+  enum class Visiting { kGoOn, kStop };
+  struct Range {
+    std::string first = {};
+    std::string end = {};
+  };
+  using Visitor =
+      absl::FunctionRef<absl::StatusOr<Visiting>(std::string_view key, std::string_view value)>;
+  absl::Status Visit(Family family, const Range& range, Visitor visit,
+                     const StoreSnapshot* snapshot = nullptr) const;
 
-  // Calls `visit` with every vector, in the order of the keys, until it returns an error.
-  absl::Status VisitVectors(
-      absl::FunctionRef<absl::Status(DocumentKey, std::span<const float>)> visit) const;
+  // Writes the batch and syncs it.
+  absl::Status Commit(StoreBatch& batch);
+
+  // After a failed write: makes the store writable again, where the cause is gone.
+  absl::Status Resume();
+
+  // Moves everything from memory and log into table files.
+  absl::Status Flush();
+  // Rewrites the tables without what was deleted or overwritten.
+  absl::Status Compact();
+  // Reads every block of every file. kDataLoss names the first that is damaged.
+  absl::Status VerifyChecksums() const;
+  // Makes `folder`, absent before, a store with everything that is committed now.
+  absl::Status WriteCheckpoint(const std::filesystem::path& folder) const;
+
+  const std::filesystem::path& folder() const;
 
  private:
+  friend class StoreBatch;
   struct State;
   explicit Store(std::unique_ptr<State> state);
 
-  static absl::StatusOr<std::unique_ptr<Store>> Open(std::unique_ptr<State> state);
+  enum class Creation { kAllowed, kForbidden };
+  static absl::StatusOr<std::unique_ptr<Store>> OpenWritable(const std::filesystem::path& folder,
+                                                             Creation creation);
 
   std::unique_ptr<State> state_;
 };

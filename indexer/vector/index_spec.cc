@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -112,6 +113,29 @@ absl::StatusOr<IndexSpec> IndexSpec::Parse(std::string_view name) {
   absl::StatusOr<IndexSpec> spec = ParseWhole(name);
   if (!spec.ok()) return base::Annotate(spec.status(), fmt::format("index \"{}\"", name));
   return spec;
+}
+
+absl::Status IndexSpec::CheckDimension(size_t dimension) const {
+  if (kind != IndexKind::kIvfPq) return absl::OkStatus();
+  const size_t coded = ivf_pq.opq_dimension != 0 ? ivf_pq.opq_dimension : dimension;
+  if (ivf_pq.opq_blocks != 0 && coded % ivf_pq.opq_blocks != 0) {
+    return absl::InvalidArgumentError(
+        fmt::format("OPQ of {} blocks does not divide dimension {}", ivf_pq.opq_blocks, coded));
+  }
+  if (coded > dimension) {
+    return absl::InvalidArgumentError(
+        fmt::format("OPQ from dimension {} to {}: it can only reduce", dimension, coded));
+  }
+  if (coded % ivf_pq.code_bytes != 0) {
+    return absl::InvalidArgumentError(
+        fmt::format("PQ of {} blocks does not divide dimension {}", ivf_pq.code_bytes, coded));
+  }
+  return absl::OkStatus();
+}
+
+size_t IndexSpec::FewestRows() const {
+  constexpr size_t kCodewords = 256;  // Of each block of a product quantiser.
+  return kind == IndexKind::kIvfPq ? std::max(kCodewords, ivf_pq.lists) : 1;
 }
 
 std::string IndexSpec::Name() const {

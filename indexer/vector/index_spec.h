@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "indexer/vector/hnsw_graph.h"
 #include "indexer/vector/vector_table.h"
@@ -38,6 +39,12 @@ struct IndexSpec {
   // what was scored approximately is always re-scored with the exact vectors. kInvalidArgument
   // names what was not understood.
   static absl::StatusOr<IndexSpec> Parse(std::string_view name);
+
+  // kInvalidArgument when vectors of this dimension cannot have such an index.
+  absl::Status CheckDimension(size_t dimension) const;
+
+  // How many vectors it takes to build the index.
+  size_t FewestRows() const;
 
   // A name that reads back as the same spec: "HNSW16,SQ8", "OPQ48_192,IVF1024,PQ48". The build
   // effort of HNSW has none.

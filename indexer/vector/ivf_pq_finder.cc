@@ -111,26 +111,11 @@ class IvfPqFinder final : public CandidateFinder {
 };
 
 // What FAISS would only say in its own words, or not at all.
-absl::Status CheckTrainable(const IvfPqOptions& options, const VectorTable& exact) {
-  constexpr size_t kCodewords = 256;  // Of each block of one byte.
-  const size_t dimension = exact.shape().dimension;
-  const size_t coded = options.opq_dimension != 0 ? options.opq_dimension : dimension;
-  if (options.opq_blocks != 0 && coded % options.opq_blocks != 0) {
+absl::Status CheckTrainable(const IndexSpec& spec, const VectorTable& exact) {
+  GANNET_RETURN_IF_ERROR(spec.CheckDimension(exact.shape().dimension));
+  if (exact.size() < spec.FewestRows()) {
     return absl::InvalidArgumentError(
-        fmt::format("OPQ of {} blocks does not divide dimension {}", options.opq_blocks, coded));
-  }
-  if (coded > dimension) {
-    return absl::InvalidArgumentError(
-        fmt::format("OPQ from dimension {} to {}: it can only reduce", dimension, coded));
-  }
-  if (coded % options.code_bytes != 0) {
-    return absl::InvalidArgumentError(
-        fmt::format("PQ of {} blocks does not divide dimension {}", options.code_bytes, coded));
-  }
-  const size_t needed = std::max(kCodewords, options.lists);
-  if (exact.size() < needed) {
-    return absl::InvalidArgumentError(
-        fmt::format("{} vectors, training takes at least {}", exact.size(), needed));
+        fmt::format("{} vectors, training takes at least {}", exact.size(), spec.FewestRows()));
   }
   return absl::OkStatus();
 }
@@ -180,7 +165,7 @@ std::unique_ptr<faiss::Index> TrainIndex(const IndexSpec& spec, const VectorShap
 
 absl::StatusOr<std::unique_ptr<CandidateFinder>> BuildIvfPqFinder(const IndexSpec& spec,
                                                                   const VectorTable& exact) {
-  GANNET_RETURN_IF_ERROR(CheckTrainable(spec.ivf_pq, exact));
+  GANNET_RETURN_IF_ERROR(CheckTrainable(spec, exact));
   UseOneThread();
   try {
     const std::vector<float> rows = PlainRows(exact);

@@ -149,6 +149,7 @@ absl::Status VectorFile::Verify(std::string_view kind) {
                                                      path().string(), NameIn(header.kind), kind));
   }
   fingerprint_ = NameIn(header.fingerprint);
+  checksum_ = header.checksum;
   for (size_t i = 0; i < header.sections; ++i) {
     GANNET_RETURN_IF_ERROR(VerifySection(i, data_begin));
   }

@@ -54,6 +54,8 @@ class VectorFile {
 
   const std::filesystem::path& path() const { return file_.path(); }
   const std::string& fingerprint() const { return fingerprint_; }
+  uint64_t checksum() const { return checksum_; }  // Of the header: it stands for every byte.
+  uint64_t bytes() const { return file_.bytes().size(); }
 
   // kDataLoss when there is no such section.
   absl::StatusOr<std::string_view> Section(std::string_view name) const;
@@ -78,6 +80,7 @@ class VectorFile {
 
   base::MappedFile file_;
   std::string fingerprint_;
+  uint64_t checksum_ = 0;
   std::vector<FileSection> sections_;
 };
 

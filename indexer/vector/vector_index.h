@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/thread_pool.h"
-#include "indexer/collection.h"
+#include "indexer/document.h"
 #include "indexer/vector/exact_scan.h"
 #include "indexer/vector/index_spec.h"
 #include "indexer/vector/vector_table.h"
@@ -27,8 +27,8 @@ class VectorFile;
 struct VectorRows {
   Metric metric = Metric::kInnerProduct;
   size_t dimension = 0;
-  std::span<const DocumentKey> keys;  // Strictly ascending.
-  std::span<const float> vectors;     // [keys, dimension], row-major.
+  std::span<const PassageKey> keys;  // Strictly ascending.
+  std::span<const float> vectors;    // [keys, dimension], row-major.
 };
 
 struct VectorSearch {
@@ -39,10 +39,12 @@ struct VectorSearch {
   // Of the candidates found by approximate scores, how many are scored again with the exact
   // vectors; 0: four times k.
   size_t rescored = 0;
-  KeyFilter filter;
+  RowFilter filter = {};
+  // Share of the rows that the filter lets pass, where it is known; 0: estimated on a sample.
+  double passing_share = 0;
 };
 
-// Vectors of documents, searched exactly (Flat) or approximately (HNSW, IVF-PQ), never changed
+// Vectors of passages, searched exactly (Flat) or approximately (HNSW, IVF-PQ), never changed
 // after they were built. Scores are exact in every case: candidates found by shortened vectors are
 // scored again. Answers rank by score descending, then key ascending, on the calling thread;
 // searches may run side by side.
@@ -71,19 +73,40 @@ class VectorIndex {
   VectorIndex& operator=(const VectorIndex&) = delete;
   ~VectorIndex();
 
+  // The same over vectors in any format, which become the exact ones: a search runs through rows of
+  // `spec.format` only where these are narrower.
+  static absl::StatusOr<std::unique_ptr<VectorIndex>> Build(const IndexSpec& spec,
+                                                            std::vector<PassageKey> keys,
+                                                            VectorTable vectors,
+                                                            base::ThreadPool& pool);
+
+  // The exact index of the vectors.
+  static absl::StatusOr<std::unique_ptr<VectorIndex>> BuildFlat(std::vector<PassageKey> keys,
+                                                                VectorTable vectors);
+
   absl::Status Save(const std::filesystem::path& path, std::string_view model_fingerprint) const;
 
   // kInvalidArgument for a query of another dimension or one that CheckVectors refuses.
-  absl::StatusOr<std::vector<ScoredDocument>> Search(std::span<const float> query,
-                                                     const VectorSearch& search) const;
+  absl::StatusOr<std::vector<ScoredPassage>> Search(std::span<const float> query,
+                                                    const VectorSearch& search) const;
 
   // The answer that Search approximates.
-  absl::StatusOr<std::vector<ScoredDocument>> SearchExactly(std::span<const float> query, size_t k,
-                                                            const KeyFilter& filter = {}) const;
+  absl::StatusOr<std::vector<ScoredPassage>> SearchExactly(std::span<const float> query, size_t k,
+                                                           const RowFilter& filter = {}) const;
+
+  // The best of some rows: ascending numbers below size().
+  absl::StatusOr<std::vector<ScoredPassage>> SearchRows(std::span<const float> query, size_t k,
+                                                        std::span<const uint32_t> rows) const;
 
   const IndexSpec& spec() const { return spec_; }
   size_t size() const { return keys_.size(); }
+  std::span<const PassageKey> keys() const { return keys_; }  // Of each row; ascending.
+  const VectorTable& vectors() const { return exact_; }       // Row by row.
   size_t dimension() const { return exact_.shape().dimension; }
+
+  // Of the file that the index was read from; 0 where it was built.
+  uint64_t file_checksum() const { return file_checksum_; }
+  uint64_t file_bytes() const { return file_bytes_; }
 
   // What each vector takes: of what searches run through, and of the exact rows behind them (which
   // are the same for Flat and for HNSW over fp32; then the first counts only what is added).
@@ -94,26 +117,29 @@ class VectorIndex {
   BytesPerVector bytes_per_vector() const;
 
  private:
-  VectorIndex(const IndexSpec& spec, VectorTable exact);
+  VectorIndex(const IndexSpec& spec, std::vector<PassageKey> keys, VectorTable exact);
 
   static absl::StatusOr<std::unique_ptr<VectorIndex>> Read(
       const std::shared_ptr<const VectorFile>& file, Residence residence);
 
+  bool IsShortened() const;
   // Whether the scores that candidates are found by are those of the exact vectors.
   bool scored_exactly() const { return spec_.kind == IndexKind::kHnsw && !shortened_; }
   const VectorTable& searched() const { return shortened_ ? *shortened_ : exact_; }
   absl::Status CheckQuery(std::span<const float> query) const;
-  double PassingShare(const KeyFilter& filter) const;
-  std::vector<ScoredDocument> Rescore(std::span<const float> query,
-                                      std::span<const uint32_t> rows) const;
-  std::vector<ScoredDocument> Scan(std::span<const float> query, size_t k,
-                                   const KeyFilter& filter) const;
+  double PassingShare(const RowFilter& filter) const;
+  std::vector<ScoredPassage> Rescore(std::span<const float> query,
+                                     std::span<const uint32_t> rows) const;
+  std::vector<ScoredPassage> Scan(std::span<const float> query, size_t k,
+                                  const RowFilter& filter) const;
 
-  const IndexSpec spec_;
-  std::vector<DocumentKey> keys_;
-  VectorTable exact_;                     // fp32
-  std::optional<VectorTable> shortened_;  // The same rows in spec_.format, where that is another.
+  IndexSpec spec_;
+  const std::vector<PassageKey> keys_;
+  VectorTable exact_;
+  std::optional<VectorTable> shortened_;  // The same rows in spec_.format, where that is narrower.
   std::unique_ptr<CandidateFinder> finder_;  // Null for Flat.
+  uint64_t file_checksum_ = 0;
+  uint64_t file_bytes_ = 0;
 };
 
 }  // namespace gannet::indexer

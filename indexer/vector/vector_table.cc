@@ -18,8 +18,6 @@
 namespace gannet::indexer {
 namespace {
 
-constexpr std::array<std::string_view, 3> kFormatNames = {"fp32", "fp16", "int8"};
-
 // Squares of differences of 65,536 such values still add up to a finite fp32.
 constexpr float kMaxMagnitude = 1e15F;
 constexpr float kMaxFp16 = 65504.0F;
@@ -77,6 +75,10 @@ float ScaleOf(std::span<const float> vector) {
   return scale < std::numeric_limits<float>::min() ? 0.0F : scale;
 }
 
+float SquaredNorm(int64_t squares, float scale) {
+  return static_cast<float>(static_cast<double>(squares) * scale * scale);
+}
+
 // Calls store(i, integer) for every value, and returns what the integers stand for.
 template <typename Store>
 Int8Scale Quantize(std::span<const float> vector, const Store& store) {
@@ -87,23 +89,10 @@ Int8Scale Quantize(std::span<const float> vector, const Store& store) {
     store(i, integer);
     squares += int64_t{integer} * integer;
   }
-  return {scale, static_cast<float>(static_cast<double>(squares) * scale * scale)};
+  return {scale, SquaredNorm(squares, scale)};
 }
 
 }  // namespace
-
-std::string_view VectorFormatName(VectorFormat format) {
-  return kFormatNames[static_cast<size_t>(format)];
-}
-
-absl::StatusOr<VectorFormat> ParseVectorFormat(std::string_view name) {
-  const auto* found = std::find(kFormatNames.begin(), kFormatNames.end(), name);
-  if (found == kFormatNames.end()) {
-    return absl::InvalidArgumentError(
-        fmt::format("vector format \"{}\": expected fp32, fp16 or int8", name));
-  }
-  return static_cast<VectorFormat>(found - kFormatNames.begin());
-}
 
 absl::Status CheckVectors(const VectorShape& shape, std::span<const float> vectors) {
   if (vectors.size() % shape.dimension != 0) {
@@ -118,6 +107,11 @@ absl::Status CheckVectors(const VectorShape& shape, std::span<const float> vecto
                     i % shape.dimension, vectors[i], limit, VectorFormatName(shape.format)));
   }
   return absl::OkStatus();
+}
+
+size_t VectorRecordBytes(const VectorShape& shape) {
+  return shape.dimension * BytesPerValue(shape.format) +
+         (shape.format == VectorFormat::kInt8 ? sizeof(float) : 0);
 }
 
 VectorTable::VectorTable(const VectorShape& shape)
@@ -165,18 +159,26 @@ absl::StatusOr<VectorTable> VectorTable::InMemory() const {
   return table;
 }
 
+absl::StatusOr<VectorTable> VectorTable::InFormat(VectorFormat format) const {
+  VectorShape shape = shape_;
+  shape.format = format;
+  VectorTable table(shape);
+  GANNET_RETURN_IF_ERROR(table.Reserve(size_));
+  std::vector<float> row(shape.dimension);
+  for (size_t i = 0; i < size_; ++i) {
+    Decode(i, row);
+    GANNET_RETURN_IF_ERROR(table.Append(row));
+  }
+  return table;
+}
+
 size_t VectorTable::bytes_per_vector() const {
   return row_bytes() + (shape_.format == VectorFormat::kInt8 ? sizeof(Int8Scale) : 0);
 }
 
-absl::Status VectorTable::CheckWritable(std::span<const float> vectors) const {
+// Rows of zeros at the end; size_ stays until they are filled.
+absl::Status VectorTable::AddRows(size_t added) {
   if (owner_ != nullptr) return absl::FailedPreconditionError("a table mapped for reading");
-  return CheckVectors(shape_, vectors);
-}
-
-absl::Status VectorTable::Append(std::span<const float> vectors) {
-  GANNET_RETURN_IF_ERROR(CheckWritable(vectors));
-  const size_t added = vectors.size() / shape_.dimension;
   if (size_ + added > std::numeric_limits<uint32_t>::max()) {
     return absl::ResourceExhaustedError(fmt::format("a table of {} vectors", size_ + added));
   }
@@ -188,6 +190,24 @@ absl::Status VectorTable::Append(std::span<const float> vectors) {
     return absl::ResourceExhaustedError(
         fmt::format("no memory for {} vectors of {} bytes", size_ + added, row_bytes()));
   }
+  return absl::OkStatus();
+}
+
+absl::Status VectorTable::Reserve(size_t rows) {
+  try {
+    own_lines_.reserve(rows * row_lines_);
+    if (shape_.format == VectorFormat::kInt8) own_scales_.reserve(rows);
+  } catch (const std::exception&) {  // bad_alloc or length_error.
+    return absl::ResourceExhaustedError(
+        fmt::format("no memory for {} vectors of {} bytes", rows, row_bytes()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status VectorTable::Append(std::span<const float> vectors) {
+  GANNET_RETURN_IF_ERROR(CheckVectors(shape_, vectors));
+  const size_t added = vectors.size() / shape_.dimension;
+  GANNET_RETURN_IF_ERROR(AddRows(added));
   for (size_t i = 0; i < added; ++i) {
     Encode(size_ + i, vectors.subspan(i * shape_.dimension, shape_.dimension));
   }
@@ -195,11 +215,58 @@ absl::Status VectorTable::Append(std::span<const float> vectors) {
   return absl::OkStatus();
 }
 
-absl::Status VectorTable::Replace(size_t number, std::span<const float> vector) {
-  assert(number < size_ && vector.size() == shape_.dimension);
-  GANNET_RETURN_IF_ERROR(CheckWritable(vector));
-  Encode(number, vector);
+std::string VectorTable::Record(size_t number) const {
+  assert(number < size_);
+  std::string record(VectorRecordBytes(shape_), '\0');
+  const size_t values = shape_.dimension * BytesPerValue(shape_.format);
+  std::memcpy(record.data(), row(number), values);
+  if (shape_.format == VectorFormat::kInt8) {
+    std::memcpy(record.data() + values, &scales()[number].scale, sizeof(float));
+  }
+  return record;
+}
+
+absl::Status VectorTable::AppendRecord(std::string_view record) {
+  if (record.size() != VectorRecordBytes(shape_)) {
+    return absl::DataLossError(
+        fmt::format("a vector of {} bytes, expected {}", record.size(), VectorRecordBytes(shape_)));
+  }
+  GANNET_RETURN_IF_ERROR(AddRows(1));
+  std::byte* row = own_lines_[size_ * row_lines_].bytes;
+  const size_t values = shape_.dimension * BytesPerValue(shape_.format);
+  std::memcpy(row, record.data(), values);
+  if (shape_.format == VectorFormat::kInt8) {
+    std::fill(row + values, row + row_bytes(), std::byte{kInt8Offset});
+    Int8Scale& scale = own_scales_[size_];
+    std::memcpy(&scale.scale, record.data() + values, sizeof(float));
+    int64_t squares = 0;
+    for (size_t i = 0; i < values; ++i) {
+      const int integer = std::to_integer<int>(row[i]) - kInt8Offset;
+      squares += int64_t{integer} * integer;
+    }
+    scale.squared_norm = SquaredNorm(squares, scale.scale);
+  }
+  ++size_;
+  return CheckLastRow();
+}
+
+absl::Status VectorTable::AppendRow(const VectorTable& table, size_t number) {
+  assert(table.shape_ == shape_ && number < table.size_);
+  GANNET_RETURN_IF_ERROR(AddRows(1));
+  std::memcpy(own_lines_[size_ * row_lines_].bytes, table.row(number), row_bytes());
+  if (shape_.format == VectorFormat::kInt8) own_scales_[size_] = table.scales()[number];
+  ++size_;
   return absl::OkStatus();
+}
+
+// A row that no vector is stored as would make scores that are no numbers.
+absl::Status VectorTable::CheckLastRow() {
+  std::vector<float> values(shape_.dimension);
+  Decode(size_ - 1, values);
+  const absl::Status valid = CheckVectors(shape_, values);
+  if (valid.ok()) return valid;
+  --size_;
+  return absl::Status(absl::StatusCode::kDataLoss, valid.message());
 }
 
 void VectorTable::Encode(size_t number, std::span<const float> vector) {

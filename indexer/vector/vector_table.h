@@ -5,22 +5,16 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "indexer/vector/huge_page_allocator.h"
+#include "indexer/vector/vector_format.h"
 
 namespace gannet::indexer {
-
-// How the values of a vector are stored. kInt8: whole numbers in [-127, 127] times one scale per
-// vector, its greatest magnitude / 127; a query is brought to the same form, so that scores are
-// exact integer products times two scales.
-enum class VectorFormat : uint8_t { kFp32, kFp16, kInt8 };
-
-std::string_view VectorFormatName(VectorFormat format);  // "fp32", "fp16", "int8"
-absl::StatusOr<VectorFormat> ParseVectorFormat(std::string_view name);
 
 // What makes two vectors alike; a higher score is always the better one. kInnerProduct: Σ q x.
 // kL2: −Σ (q − x)².
@@ -44,6 +38,9 @@ struct Int8Scale {
 // score of theirs overflows; the error names the first row and value that is not.
 absl::Status CheckVectors(const VectorShape& shape, std::span<const float> vectors);
 
+// Length of VectorTable::Record.
+size_t VectorRecordBytes(const VectorShape& shape);
+
 // Vectors in rows numbered from 0: padded to whole SIMD steps and aligned to cache lines, in memory
 // of its own or in a verified file that stays mapped. Reads may run side by side, not beside a
 // change.
@@ -66,6 +63,9 @@ class VectorTable {
   // The same rows in memory of their own. kResourceExhausted when that is short.
   absl::StatusOr<VectorTable> InMemory() const;
 
+  // The same vectors in another format.
+  absl::StatusOr<VectorTable> InFormat(VectorFormat format) const;
+
   VectorTable(VectorTable&&) = default;
   VectorTable& operator=(VectorTable&&) = default;
 
@@ -78,10 +78,22 @@ class VectorTable {
   std::span<const Int8Scale> scales() const { return owner_ ? viewed_scales_ : own_scales_; }
   const std::byte* row(size_t number) const { return data()[number * row_lines_].bytes; }
 
-  // Adds whole vectors, row-major, or overwrites one. kInvalidArgument from CheckVectors, and
-  // nothing is changed; kFailedPrecondition on a view; kResourceExhausted when memory is.
+  // Adds whole vectors, row-major. kInvalidArgument from CheckVectors, and nothing is changed;
+  // kFailedPrecondition on a view; kResourceExhausted when memory is.
   absl::Status Append(std::span<const float> vectors);
-  absl::Status Replace(size_t number, std::span<const float> vector);
+
+  // A row as a store keeps it: its values without padding, then, for kInt8, its scale; in all
+  // VectorRecordBytes. AppendRecord adds the same row to a table of the same shape; kDataLoss for
+  // another length, or values that Append would not have stored.
+  std::string Record(size_t number) const;
+  absl::Status AppendRecord(std::string_view record);
+
+  // Adds a row of a table of the same shape.
+  absl::Status AppendRow(const VectorTable& table, size_t number);
+
+  // Makes room for `rows` in all, so that appending does not copy. kResourceExhausted when memory
+  // is short.
+  absl::Status Reserve(size_t rows);
 
   // The values of a row, as stored. Requires out.size() == dimension.
   void Decode(size_t number, std::span<float> out) const;
@@ -90,7 +102,8 @@ class VectorTable {
   explicit VectorTable(const VectorShape& shape);
 
   const Line* data() const { return owner_ ? viewed_lines_ : own_lines_.data(); }
-  absl::Status CheckWritable(std::span<const float> vectors) const;
+  absl::Status AddRows(size_t added);
+  absl::Status CheckLastRow();
   void Encode(size_t number, std::span<const float> vector);
 
   VectorShape shape_;

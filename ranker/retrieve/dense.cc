@@ -8,14 +8,17 @@ namespace gannet::ranker {
 namespace {
 
 absl::StatusOr<std::vector<Hit>> RetrieveOne(const indexer::Collection& collection,
-                                             std::span<const float> query, size_t k) {
-  GANNET_ASSIGN_OR_RETURN(const auto found, collection.Search(query, k));
+                                             std::span<const float> query,
+                                             const indexer::CollectionSearch& search) {
+  GANNET_ASSIGN_OR_RETURN(const indexer::SearchAnswer found, collection.Search(query, search));
   std::vector<Hit> hits;
-  hits.reserve(found.size());
-  for (const indexer::ScoredDocument& document : found) {
-    GANNET_ASSIGN_OR_RETURN(std::string id, collection.GetId(document.key));
+  hits.reserve(found.documents.size());
+  for (const indexer::ScoredDocument& document : found.documents) {
+    absl::StatusOr<std::string> id = collection.GetId(document.key);
+    if (absl::IsNotFound(id.status())) continue;  // Deleted since it was found.
+    GANNET_RETURN_IF_ERROR(id.status());
     hits.push_back({.key = document.key,
-                    .id = std::move(id),
+                    .id = *std::move(id),
                     .score = document.score,
                     .stage_scores = {{"dense", document.score}}});
   }
@@ -26,12 +29,13 @@ absl::StatusOr<std::vector<Hit>> RetrieveOne(const indexer::Collection& collecti
 
 absl::StatusOr<std::vector<std::vector<Hit>>> RetrieveDense(const indexer::Collection& collection,
                                                             const encoder::Embeddings& queries,
-                                                            size_t k, base::ThreadPool& pool) {
+                                                            const indexer::CollectionSearch& search,
+                                                            base::ThreadPool& pool) {
   std::vector<std::vector<Hit>> hits(queries.size());
   std::vector<absl::Status> statuses(queries.size());
   pool.ParallelFor(queries.size(), [&](size_t i) {
     if (!queries.status(i).ok()) return;
-    absl::StatusOr<std::vector<Hit>> found = RetrieveOne(collection, queries[i], k);
+    absl::StatusOr<std::vector<Hit>> found = RetrieveOne(collection, queries[i], search);
     if (found.ok()) {
       hits[i] = *std::move(found);
     } else {

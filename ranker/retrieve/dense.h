@@ -1,7 +1,6 @@
 #ifndef GANNET_RANKER_RETRIEVE_DENSE_H_
 #define GANNET_RANKER_RETRIEVE_DENSE_H_
 
-#include <cstddef>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -12,12 +11,13 @@
 
 namespace gannet::ranker {
 
-// The `k` hits of each query vector by the similarity of the collection's vectors, best first; the
-// stage's name is "dense". A query without a vector has no hits. Queries are spread over the pool's
-// threads.
+// What `search` finds for each query vector by the similarity of the collection's vectors, best
+// first; the stage's name is "dense". A query without a vector has no hits. Queries are spread over
+// the pool's threads.
 absl::StatusOr<std::vector<std::vector<Hit>>> RetrieveDense(const indexer::Collection& collection,
                                                             const encoder::Embeddings& queries,
-                                                            size_t k, base::ThreadPool& pool);
+                                                            const indexer::CollectionSearch& search,
+                                                            base::ThreadPool& pool);
 
 }  // namespace gannet::ranker
 

@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "tests/testing/shared_data.h"
+#include "tests/testing/unimplemented_collection.h"
 
 namespace gannet::eval {
 namespace {
@@ -44,30 +45,24 @@ class LengthEmbedder : public encoder::Embedder {
 };
 
 // Documents d0, d1, ...; the score of dK falls with the distance of K from the query's length.
-class LineCollection : public indexer::Collection {
+class LineCollection : public testing::UnimplementedCollection {
  public:
   explicit LineCollection(const encoder::Embedder& model)
       : schema_(indexer::CollectionSchema::Of(model)) {}
 
   const indexer::CollectionSchema& schema() const override { return schema_; }
   uint64_t size() const override { return 20; }
-  absl::StatusOr<bool> Contains(const indexer::Document&) const override { return false; }
-  absl::Status Put(std::span<const indexer::Document>, std::span<const float>) override {
-    return absl::UnimplementedError("read only");
-  }
-  absl::StatusOr<std::vector<indexer::ScoredDocument>> Search(std::span<const float> query,
-                                                              size_t k) const override {
-    std::vector<indexer::ScoredDocument> found;
+  absl::StatusOr<indexer::SearchAnswer> Search(
+      std::span<const float> query, const indexer::CollectionSearch& search) const override {
+    indexer::SearchAnswer answer;
+    std::vector<indexer::ScoredDocument>& found = answer.documents;
     for (uint64_t key = 0; key < size(); ++key) {
       found.push_back({key, -std::abs(query[0] - static_cast<float>(key))});
     }
     std::stable_sort(found.begin(), found.end(),
                      [](const auto& a, const auto& b) { return a.score > b.score; });
-    found.resize(std::min<size_t>(k, found.size()));
-    return found;
-  }
-  absl::StatusOr<indexer::Document> Get(indexer::DocumentKey) const override {
-    return absl::UnimplementedError("ids only");
+    found.resize(std::min<size_t>(search.k, found.size()));
+    return answer;
   }
   absl::StatusOr<std::string> GetId(indexer::DocumentKey key) const override {
     return "d" + std::to_string(key);

@@ -19,13 +19,15 @@ class SearcherTest : public ::testing::Test {
                                           folder_.path(), indexer::CollectionSchema::Of(model_)));
     const std::vector<std::string_view> texts = {"gannets dive from great height",
                                                  "the sea is cold", "stone by the river"};
-    std::vector<indexer::Document> documents;
-    for (size_t i = 0; i < texts.size(); ++i) {
-      documents.push_back({"d" + std::to_string(i), "", std::string(texts[i]), "{}"});
-    }
     ASSERT_OK_AND_ASSIGN(const auto vectors,
                          model_.Embed(texts, encoder::TextRole::kDocument, pool_));
-    ASSERT_OK(collection_->Put(documents, vectors.values));
+    std::vector<indexer::EmbeddedDocument> documents;
+    for (size_t i = 0; i < texts.size(); ++i) {
+      documents.push_back({.document = {"d" + std::to_string(i), "", std::string(texts[i]), "{}"},
+                           .passages = {{.bytes = texts[i].size()}},
+                           .vectors = {vectors[i].begin(), vectors[i].end()}});
+    }
+    ASSERT_OK(collection_->Put(documents));
   }
 
   const TemporaryFolder folder_;

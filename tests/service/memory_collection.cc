@@ -65,31 +65,22 @@ MemoryCollection::MemoryCollection(std::vector<indexer::Document> documents) {
   for (const indexer::Document& document : documents) texts.push_back(document.text);
   base::ThreadPool pool(1);
   const auto embeddings = model.Embed(texts, encoder::TextRole::kDocument, pool);
-  EXPECT_TRUE(Put(documents, embeddings->values).ok());
+  vectors_ = embeddings->values;
+  documents_ = std::move(documents);
 }
 
-absl::StatusOr<bool> MemoryCollection::Contains(const indexer::Document& document) const {
-  return std::ranges::find(documents_, document) != documents_.end();
-}
-
-absl::Status MemoryCollection::Put(std::span<const indexer::Document> documents,
-                                   std::span<const float> vectors) {
-  documents_.insert(documents_.end(), documents.begin(), documents.end());
-  vectors_.insert(vectors_.end(), vectors.begin(), vectors.end());
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::vector<indexer::ScoredDocument>> MemoryCollection::Search(
-    std::span<const float> query, size_t k) const {
-  std::vector<indexer::ScoredDocument> found;
+absl::StatusOr<indexer::SearchAnswer> MemoryCollection::Search(
+    std::span<const float> query, const indexer::CollectionSearch& search) const {
+  indexer::SearchAnswer answer;
+  std::vector<indexer::ScoredDocument>& found = answer.documents;
   for (size_t i = 0; i < documents_.size(); ++i) {
     const auto vector = vectors_.begin() + static_cast<ptrdiff_t>(i * schema_.dimension);
     found.push_back(
         {.key = i, .score = std::inner_product(query.begin(), query.end(), vector, 0.0f)});
   }
   std::ranges::stable_sort(found, std::greater(), &indexer::ScoredDocument::score);
-  found.resize(std::min(k, found.size()));
-  return found;
+  found.resize(std::min(search.k, found.size()));
+  return answer;
 }
 
 absl::StatusOr<indexer::Document> MemoryCollection::Get(indexer::DocumentKey key) const {

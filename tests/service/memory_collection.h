@@ -11,6 +11,7 @@
 #include "encoder/embed/embedder.h"
 #include "indexer/collection.h"
 #include "service/catalog.h"
+#include "tests/testing/unimplemented_collection.h"
 
 namespace gannet::service {
 
@@ -63,17 +64,14 @@ class LetterModel final : public encoder::Embedder {
 };
 
 // A collection made with LetterModel that holds its documents in memory.
-class MemoryCollection final : public indexer::Collection {
+class MemoryCollection final : public testing::UnimplementedCollection {
  public:
   explicit MemoryCollection(std::vector<indexer::Document> documents);
 
   const indexer::CollectionSchema& schema() const override { return schema_; }
   uint64_t size() const override { return documents_.size(); }
-  absl::StatusOr<bool> Contains(const indexer::Document& document) const override;
-  absl::Status Put(std::span<const indexer::Document> documents,
-                   std::span<const float> vectors) override;
-  absl::StatusOr<std::vector<indexer::ScoredDocument>> Search(std::span<const float> query,
-                                                              size_t k) const override;
+  absl::StatusOr<indexer::SearchAnswer> Search(
+      std::span<const float> query, const indexer::CollectionSearch& search) const override;
   absl::StatusOr<indexer::Document> Get(indexer::DocumentKey key) const override;
   absl::StatusOr<std::string> GetId(indexer::DocumentKey key) const override;
 

@@ -45,7 +45,13 @@ class ServeTest : public ::testing::Test {
     for (const indexer::Document& document : documents) texts.push_back(document.text);
     const auto vectors = model_->Embed(texts, encoder::TextRole::kDocument, pool_);
     ASSERT_TRUE(vectors.ok()) << vectors.status();
-    ASSERT_OK((*collection)->Put(documents, vectors->values));
+    std::vector<indexer::EmbeddedDocument> embedded;
+    for (size_t i = 0; i < documents.size(); ++i) {
+      embedded.push_back({.document = documents[i],
+                          .passages = {{.bytes = texts[i].size()}},
+                          .vectors = {(*vectors)[i].begin(), (*vectors)[i].end()}});
+    }
+    ASSERT_OK((*collection)->Put(embedded));
   }
 
   std::vector<std::string> Serve(const std::string& listen) const {

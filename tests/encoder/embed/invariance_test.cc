@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "base/checksum.h"
+#include "base/input_stream.h"
 #include "base/thread_pool.h"
 #include "encoder/embed/embedder.h"
 #include "tests/testing/shared_data.h"
-#include "tests/testing/xz.h"
 
 namespace gannet::encoder {
 namespace {
@@ -180,7 +180,7 @@ TEST_P(SlowMiniLmInvarianceTest, TenThousandTextsHaveTheSameBytesInAnyCompany) {
     AppendTexts(file, kTexts, texts);
     if (path.filename() == "corpus.jsonl") Shorten(std::span(texts).subspan(whole));
   }
-  ASSERT_OK_AND_ASSIGN(std::string passages, testing::ReadXz(wikipedia));
+  ASSERT_OK_AND_ASSIGN(std::string passages, base::ReadDecompressed(wikipedia));
   const size_t before_passages = texts.size();
   std::istringstream lines(std::move(passages));
   AppendTexts(lines, kTexts - before_passages, texts);

@@ -9,9 +9,9 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "base/input_stream.h"
 #include "encoder/tokenizer/tokenizer.h"
 #include "tests/testing/shared_data.h"
-#include "tests/testing/xz.h"
 
 namespace gannet::encoder {
 namespace {
@@ -83,8 +83,7 @@ class TokenizerGoldenTest : public ::testing::TestWithParam<std::string> {
 };
 
 TEST_P(TokenizerGoldenTest, Cases) {
-  ASSERT_OK_AND_ASSIGN(const std::string cases,
-                       gannet::testing::ReadXz(golden_ / "cases.jsonl.xz"));
+  ASSERT_OK_AND_ASSIGN(const std::string cases, base::ReadDecompressed(golden_ / "cases.jsonl.xz"));
   std::istringstream lines(cases);
   size_t texts = 0;
   for (std::string line; std::getline(lines, line); ++texts) {
@@ -147,7 +146,7 @@ class WikipediaGoldenTest : public TokenizerGoldenTest {};
 TEST_P(WikipediaGoldenTest, Passages) {
   GANNET_SHARED_OR_SKIP(corpus, "data/wiki_en_passages/corpus.jsonl.xz");
   const std::vector<uint32_t> checksums = ReadChecksums(golden_ / "wiki.u32");
-  ASSERT_OK_AND_ASSIGN(const std::string passages, gannet::testing::ReadXz(corpus));
+  ASSERT_OK_AND_ASSIGN(const std::string passages, base::ReadDecompressed(corpus));
   std::istringstream lines(passages);
   for (std::string line; std::getline(lines, line);) {
     CheckLine(json::parse(line)["text"].get<std::string>(), checksums);

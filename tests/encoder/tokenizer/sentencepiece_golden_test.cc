@@ -6,9 +6,9 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "base/input_stream.h"
 #include "encoder/tokenizer/tokenizer.h"
 #include "tests/testing/shared_data.h"
-#include "tests/testing/xz.h"
 
 namespace gannet::encoder {
 namespace {
@@ -31,7 +31,7 @@ TEST_P(SentencePieceGoldenTest, Ids) {
   ASSERT_OK_AND_ASSIGN(const std::string bytes, base::ReadFile(model));
   folder.Write("spiece.model", bytes);
   ASSERT_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::Open(folder.path()));
-  ASSERT_OK_AND_ASSIGN(const std::string cases, gannet::testing::ReadXz(answers));
+  ASSERT_OK_AND_ASSIGN(const std::string cases, base::ReadDecompressed(answers));
   std::istringstream lines(cases);
   size_t texts = 0;
   Encoding encoding;

@@ -1,76 +1,44 @@
 #include "indexer/job/index_job.h"
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "base/status.h"
-#include "indexer/job/corpus_reader.h"
+#include "tests/indexer/job/ledger_collection.h"
 #include "tests/testing/shared_data.h"
 #include "tests/testing/word_embedder.h"
 
 namespace gannet::indexer {
 namespace {
 
+using ::testing::HasSubstr;
+using testing::LedgerCollection;
 using testing::TemporaryFolder;
 using testing::WordEmbedder;
 
-TEST(CorpusReaderTest, ReadsBeirLinesAndKeepsMetadata) {
-  const TemporaryFolder folder;
-  const auto path = folder.Write(
-      "corpus.jsonl",
-      "{\"_id\":\"0012\",\"title\":\"T\",\"text\":\"caf\\u00e9 \\ud83d\\ude00\",\"year\":1999,"
-      "\"metadata\":{\"a\":[1]}}\r\n"
-      "\n"
-      "{\"_id\":\"b\",\"title\":null}");
-  ASSERT_OK_AND_ASSIGN(CorpusReader reader, CorpusReader::Open(path));
-  ASSERT_OK_AND_ASSIGN(const auto first, reader.Next());
-  ASSERT_TRUE(first.has_value());
-  EXPECT_EQ(first->id, "0012");
-  EXPECT_EQ(first->title, "T");
-  EXPECT_EQ(first->text, "caf\u00e9 \U0001F600");
-  EXPECT_EQ(first->metadata_json, R"({"metadata":{"a":[1]},"year":1999})");
-  ASSERT_OK_AND_ASSIGN(const auto second, reader.Next());
-  ASSERT_TRUE(second.has_value());
-  EXPECT_EQ(second->id, "b");
-  EXPECT_EQ(second->title, "");
-  EXPECT_EQ(second->text, "");
-  EXPECT_EQ(reader.line(), 3u);
-  ASSERT_OK_AND_ASSIGN(const auto end, reader.Next());
-  EXPECT_FALSE(end.has_value());
-}
-
-TEST(CorpusReaderTest, AMissingFileIsNamed) {
-  const absl::Status status = CorpusReader::Open("/nonexistent/corpus.jsonl").status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
-  EXPECT_NE(base::Message(status).find("/nonexistent/corpus.jsonl"), std::string_view::npos);
-}
-
-TEST(CorpusReaderTest, TitleAndTextAreJoinedAsBeirDoes) {
-  EXPECT_EQ(EmbeddedText({"i", "Title", "text", "{}"}), "Title text");
-  EXPECT_EQ(EmbeddedText({"i", "", "text\n", "{}"}), "text");
-  EXPECT_EQ(EmbeddedText({"i", "Title", "", "{}"}), "Title");
-  EXPECT_EQ(EmbeddedText({"i", "", "", "{}"}), "");
-}
-
 class IndexJobTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    ASSERT_OK_AND_ASSIGN(collection_, Collection::OpenOrCreate(folder_.path() / "collection",
-                                                               CollectionSchema::Of(model_)));
-  }
-
+  // Blocks of about two documents.
   absl::StatusOr<IndexReport> Index(std::string_view corpus,
-                                    BadLinePolicy bad_lines = BadLinePolicy::kStop) {
-    return RunIndexJob(model_, *collection_,
-                       {.input = folder_.Write("corpus.jsonl", corpus),
-                        .bad_lines = bad_lines,
-                        .block_documents = 2},
+                                    BadRecordPolicy bad_records = BadRecordPolicy::kStop,
+                                    Shard shard = {}) {
+    return RunIndexJob(model_, collection_,
+                       {.corpus = {.inputs = {folder_.Write("corpus.jsonl", corpus)}},
+                        .shard = shard,
+                        .bad_records = bad_records,
+                        .block_tokens = 4,
+                        .stop = stop_},
                        pool_);
   }
 
   const TemporaryFolder folder_;
   WordEmbedder model_;
   base::ThreadPool pool_{2};
-  std::unique_ptr<Collection> collection_;
+  LedgerCollection collection_{CollectionSchema::Of(model_)};
+  std::function<bool()> stop_;
 };
 
 constexpr std::string_view kThree =
@@ -80,24 +48,24 @@ constexpr std::string_view kThree =
 
 TEST_F(IndexJobTest, StoresEveryDocument) {
   ASSERT_OK_AND_ASSIGN(const IndexReport report, Index(kThree));
-  EXPECT_EQ(report.documents, 3u);
-  EXPECT_EQ(report.unchanged, 0u);
-  EXPECT_EQ(report.tokens_read, 4u);
-  EXPECT_EQ(collection_->size(), 3u);
+  EXPECT_EQ(report.counts.documents, 3u);
+  EXPECT_EQ(report.counts.unchanged, 0u);
+  EXPECT_EQ(report.counts.tokens_read, 4u);
+  EXPECT_EQ(collection_.size(), 3u);
 }
 
 TEST_F(IndexJobTest, WhatIsStoredIsNotEncodedAgain) {
   ASSERT_OK(Index(kThree).status());
   ASSERT_OK_AND_ASSIGN(const IndexReport again, Index(kThree));
-  EXPECT_EQ(again.unchanged, 3u);
+  EXPECT_EQ(again.counts.unchanged, 3u);
   EXPECT_EQ(model_.texts_embedded(), 3u);
   ASSERT_OK_AND_ASSIGN(const IndexReport changed,
                        Index("{\"_id\":\"a\",\"text\":\"gull\",\"year\":2}\n"));
-  EXPECT_EQ(changed.unchanged, 0u) << "other metadata is another document";
-  EXPECT_EQ(collection_->size(), 3u);
+  EXPECT_EQ(changed.counts.unchanged, 0u) << "other metadata is another document";
+  EXPECT_EQ(collection_.size(), 3u);
 }
 
-TEST_F(IndexJobTest, ABadLineStopsTheJobAfterWhatWasGood) {
+TEST_F(IndexJobTest, ABadRecordStopsTheJobAfterWhatWasGood) {
   for (const auto& [bad, expected] :
        {std::pair<std::string, std::string>{"not json", "corpus.jsonl:4: not JSON"},
         {"[1,2]", "corpus.jsonl:4: expected a JSON object"},
@@ -105,26 +73,26 @@ TEST_F(IndexJobTest, ABadLineStopsTheJobAfterWhatWasGood) {
         {"{\"_id\":\"\"}", "corpus.jsonl:4: field _id: missing or empty"},
         {"{\"_id\":7}", "corpus.jsonl:4: field _id: expected a string, found 7"},
         {"{\"_id\":\"z\",\"text\":{}}", "corpus.jsonl:4: field text: expected a string"},
-        {"{\"_id\":\"b\"}", "corpus.jsonl:4: field _id: \"b\" was there before"},
-        {std::string(50000, '[').c_str(), "corpus.jsonl:4: not JSON"}}) {
+        {"{\"_id\":\"b\"}", "corpus.jsonl:4: id \"b\" was there before"},
+        {std::string(50000, '[').c_str(), "corpus.jsonl:4: JSON nested more than"}}) {
     const absl::Status status = Index(std::string(kThree) + bad + "\n{\"_id\":\"d\"}\n").status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_NE(base::Message(status).find(expected), std::string_view::npos) << status;
-    EXPECT_EQ(collection_->size(), 3u);
+    EXPECT_EQ(collection_.size(), 3u);
   }
 }
 
-TEST_F(IndexJobTest, BadLinesMayBeSkippedAndAreCounted) {
+TEST_F(IndexJobTest, BadRecordsMayBeSkippedAndAreCounted) {
   ASSERT_OK_AND_ASSIGN(const IndexReport report,
                        Index("oops\n" + std::string(kThree) + "{\"_id\":\"a\"}\n{\"_id\":\"d\"}\n",
-                             BadLinePolicy::kSkip));
-  EXPECT_EQ(report.documents, 4u);
-  EXPECT_EQ(report.skipped_lines, 2u);
-  ASSERT_EQ(report.skipped_examples.size(), 2u);
-  EXPECT_NE(report.skipped_examples[0].find("corpus.jsonl:1"), std::string::npos);
-  EXPECT_NE(report.skipped_examples[1].find("corpus.jsonl:5"), std::string::npos);
-  EXPECT_EQ(report.empty_texts, 1u);
-  EXPECT_EQ(collection_->size(), 4u);
+                             BadRecordPolicy::kSkip));
+  EXPECT_EQ(report.counts.documents, 4u);
+  EXPECT_EQ(report.counts.skipped_records, 2u);
+  ASSERT_EQ(report.counts.skipped_examples.size(), 2u);
+  EXPECT_NE(report.counts.skipped_examples[0].find("corpus.jsonl:1"), std::string::npos);
+  EXPECT_NE(report.counts.skipped_examples[1].find("corpus.jsonl:5"), std::string::npos);
+  EXPECT_EQ(report.counts.empty_texts, 1u);
+  EXPECT_EQ(collection_.size(), 4u);
 }
 
 constexpr std::string_view kOneUnspeakable =
@@ -138,27 +106,28 @@ TEST_F(IndexJobTest, ADocumentThatCannotBeEmbeddedStopsTheJobAfterWhatWasGood) {
   EXPECT_NE(base::Message(status).find("corpus.jsonl:2: document \"b\": unspeakable"),
             std::string_view::npos)
       << status;
-  EXPECT_EQ(collection_->size(), 1u);
+  EXPECT_EQ(collection_.size(), 1u);
 }
 
 TEST_F(IndexJobTest, ADocumentThatCannotBeEmbeddedMayBeSkippedAndIsCounted) {
-  ASSERT_OK_AND_ASSIGN(const IndexReport report, Index(kOneUnspeakable, BadLinePolicy::kSkip));
-  EXPECT_EQ(report.documents, 2u);
-  EXPECT_EQ(report.tokens_read, 2u);
-  EXPECT_EQ(report.skipped_lines, 1u);
-  ASSERT_EQ(report.skipped_examples.size(), 1u);
-  EXPECT_NE(report.skipped_examples[0].find("corpus.jsonl:2: document \"b\""), std::string::npos);
-  EXPECT_EQ(collection_->size(), 2u);
-  ASSERT_OK_AND_ASSIGN(const bool stored, collection_->Contains({"c", "", "sea", "{}"}));
+  ASSERT_OK_AND_ASSIGN(const IndexReport report, Index(kOneUnspeakable, BadRecordPolicy::kSkip));
+  EXPECT_EQ(report.counts.documents, 2u);
+  EXPECT_EQ(report.counts.tokens_read, 2u);
+  EXPECT_EQ(report.counts.skipped_records, 1u);
+  ASSERT_EQ(report.counts.skipped_examples.size(), 1u);
+  EXPECT_NE(report.counts.skipped_examples[0].find("corpus.jsonl:2: document \"b\""),
+            std::string::npos);
+  EXPECT_EQ(collection_.size(), 2u);
+  ASSERT_OK_AND_ASSIGN(const bool stored, collection_.Contains({"c", "", "sea", "{}"}));
   EXPECT_TRUE(stored);
 }
 
 TEST_F(IndexJobTest, IllFormedUtf8IsReplacedAndCounted) {
   ASSERT_OK_AND_ASSIGN(const IndexReport report,
                        Index("{\"_id\":\"a\",\"text\":\"sea \xff\xfe bird\"}\n"));
-  EXPECT_EQ(report.replaced_bytes, 2u);
+  EXPECT_EQ(report.counts.replaced_sequences, 2u);
   ASSERT_OK_AND_ASSIGN(const bool stored,
-                       collection_->Contains({"a", "", "sea \uFFFD\uFFFD bird", "{}"}));
+                       collection_.Contains({"a", "", "sea \uFFFD\uFFFD bird", "{}"}));
   EXPECT_TRUE(stored);
 }
 
@@ -167,14 +136,175 @@ TEST_F(IndexJobTest, CutTextsAreCounted) {
   for (int i = 0; i < 17; ++i) text += "sea ";
   ASSERT_OK_AND_ASSIGN(const IndexReport report,
                        Index("{\"_id\":\"a\",\"text\":\"" + text + "\"}\n"));
-  EXPECT_EQ(report.cut_texts, 1u);
+  EXPECT_EQ(report.counts.cut_texts, 1u);
 }
 
 TEST_F(IndexJobTest, AnotherModelIsRefused) {
   const WordEmbedder other("f1");
   const auto input = folder_.Write("corpus.jsonl", kThree);
-  EXPECT_EQ(RunIndexJob(other, *collection_, {.input = input}, pool_).status().code(),
+  EXPECT_EQ(RunIndexJob(other, collection_, {.corpus = {.inputs = {input}}}, pool_).status().code(),
             absl::StatusCode::kFailedPrecondition);
+}
+
+// ---- Going on.
+
+// Records of which some are bad, some repeat an id and some cannot be embedded.
+std::string LongCorpus(int records) {
+  std::string corpus;
+  for (int i = 0; i < records; ++i) {
+    if (i % 31 == 30) {
+      corpus += "no document\n";
+    } else if (i % 17 == 16) {
+      corpus += fmt::format("{{\"_id\":\"d{}\",\"text\":\"again\"}}\n", i - 3);
+    } else if (i % 23 == 22) {
+      corpus += fmt::format("{{\"_id\":\"d{}\",\"text\":\"unspeakable\"}}\n", i);
+    } else {
+      corpus += fmt::format("{{\"_id\":\"d{}\",\"text\":\"gull {} sea\",\"n\":{}}}\n", i, i % 7, i);
+    }
+  }
+  return corpus;
+}
+
+void ExpectSameDocuments(const LedgerCollection& a, const LedgerCollection& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (const auto& [key, document] : a.documents()) {
+    const auto other = b.documents().find(key);
+    ASSERT_NE(other, b.documents().end()) << key;
+    EXPECT_EQ(document.document, other->second.document);
+    EXPECT_EQ(document.vectors, other->second.vectors);
+    EXPECT_EQ(document.ordinal, other->second.ordinal);
+  }
+  EXPECT_EQ(a.next_key(), b.next_key());
+}
+
+TEST_F(IndexJobTest, KilledAtAnyBlockItEndsAsIfItHadNotBeen) {
+  const std::string corpus = LongCorpus(300);
+  ASSERT_OK_AND_ASSIGN(const IndexReport whole, Index(corpus, BadRecordPolicy::kSkip));
+  const size_t embedded = model_.texts_embedded();
+  const LedgerCollection undisturbed =
+      std::exchange(collection_, LedgerCollection(CollectionSchema::Of(model_)));
+
+  std::mt19937 random(4);
+  int kills = 0;
+  absl::StatusOr<IndexReport> report = absl::UnavailableError("not run");
+  const size_t before = model_.texts_embedded();
+  for (; !report.ok(); ++kills) {
+    collection_.KillAfterPuts(random() % 20);
+    report = Index(corpus, BadRecordPolicy::kSkip);
+    ASSERT_TRUE(report.ok() || absl::IsUnavailable(report.status())) << report.status();
+  }
+  EXPECT_GT(kills, 5);
+  ExpectSameDocuments(undisturbed, collection_);
+  EXPECT_EQ(report->counts, whole.counts);
+  EXPECT_GT(report->resumed_records, 0u);
+  // Of each kill, no more than the block in flight is repeated.
+  EXPECT_LE(model_.texts_embedded() - before, embedded + 4 * static_cast<size_t>(kills));
+  EXPECT_EQ(undisturbed.published(), 1);
+}
+
+TEST_F(IndexJobTest, StopsBetweenBlocksAndGoesOn) {
+  const std::string corpus = LongCorpus(100);
+  ASSERT_OK(Index(corpus, BadRecordPolicy::kSkip).status());
+  const LedgerCollection undisturbed =
+      std::exchange(collection_, LedgerCollection(CollectionSchema::Of(model_)));
+  int asked = 0;
+  stop_ = [&] { return ++asked == 5; };
+  ASSERT_OK_AND_ASSIGN(const IndexReport first, Index(corpus, BadRecordPolicy::kSkip));
+  EXPECT_TRUE(first.stopped);
+  EXPECT_GT(collection_.size(), 0u);
+  EXPECT_LT(collection_.size(), undisturbed.size());
+  EXPECT_EQ(collection_.published(), 0);
+  stop_ = {};
+  ASSERT_OK_AND_ASSIGN(const IndexReport second, Index(corpus, BadRecordPolicy::kSkip));
+  EXPECT_FALSE(second.stopped);
+  ExpectSameDocuments(undisturbed, collection_);
+}
+
+TEST_F(IndexJobTest, ARepairedRecordIsGoneOnFrom) {
+  const std::string begin = LongCorpus(16);
+  const absl::Status stopped = Index(begin + "oops\n" + std::string(kThree)).status();
+  EXPECT_THAT(std::string(base::Message(stopped)), HasSubstr("corpus.jsonl:17: not JSON"));
+  EXPECT_EQ(collection_.size(), 16u);
+  ASSERT_OK_AND_ASSIGN(const IndexReport report,
+                       Index(begin + "{\"_id\":\"x\"}\n" + std::string(kThree)));
+  EXPECT_EQ(report.resumed_records, 16u);
+  EXPECT_EQ(report.encoded, 4u);
+  EXPECT_EQ(report.notice, "");
+  EXPECT_EQ(collection_.size(), 20u);
+}
+
+TEST_F(IndexJobTest, AnInputThatChangedIsNoticedAndReadFromItsBeginning) {
+  const std::string corpus = LongCorpus(16);
+  EXPECT_FALSE(Index(corpus + "oops\n").ok());
+  for (const auto& [from, to] :
+       {std::pair<std::string, std::string>{"gull 3", "crab 3"}, {"\"d0\"", "\"first\""}}) {
+    std::string changed = corpus;
+    changed.replace(changed.find(from), from.size(), to);
+    ASSERT_OK_AND_ASSIGN(const IndexReport report, Index(changed));
+    EXPECT_THAT(report.notice, HasSubstr("has changed within the 16 records"));
+    EXPECT_EQ(report.resumed_records, 0u);
+    EXPECT_EQ(report.encoded, 1u) << "what is stored unchanged is not encoded again";
+    EXPECT_EQ(report.counts.unchanged, 15u);
+    collection_ = LedgerCollection(CollectionSchema::Of(model_));
+    EXPECT_FALSE(Index(corpus + "oops\n").ok());
+  }
+  ASSERT_OK_AND_ASSIGN(const IndexReport shorter, Index(kThree));
+  EXPECT_THAT(shorter.notice, HasSubstr("the input is not the one"));
+}
+
+TEST_F(IndexJobTest, DocumentsOfOthersSinceThenAreNoticed) {
+  EXPECT_FALSE(Index(std::string(kThree) + "oops\n").ok());
+  const EmbeddedDocument other{.document = {"other", "", "", "{}"},
+                               .passages = {{}},
+                               .vectors = std::vector<float>(64),
+                               .key = std::nullopt,
+                               .ordinal = 0};
+  ASSERT_OK(collection_.Put({&other, 1}, nullptr));
+  ASSERT_OK_AND_ASSIGN(const IndexReport report, Index(std::string(kThree) + "{\"_id\":\"d\"}\n"));
+  EXPECT_THAT(report.notice, HasSubstr("added by others"));
+  EXPECT_EQ(report.counts.unchanged, 3u);
+  EXPECT_EQ(collection_.size(), 5u);
+}
+
+TEST_F(IndexJobTest, ALaterRunStillSeesWhatItsInputRepeats) {
+  const std::string corpus = std::string(kThree) + "{\"_id\":\"b\",\"text\":\"other\"}\n";
+  ASSERT_OK_AND_ASSIGN(const IndexReport first, Index(corpus, BadRecordPolicy::kSkip));
+  EXPECT_EQ(first.counts.skipped_records, 1u);
+  ASSERT_OK_AND_ASSIGN(const IndexReport second, Index(corpus, BadRecordPolicy::kSkip));
+  EXPECT_EQ(second.counts.skipped_records, 1u);
+  EXPECT_EQ(second.encoded, 0u);
+  ASSERT_OK_AND_ASSIGN(const IndexReport third,
+                       Index(corpus + LongCorpus(12), BadRecordPolicy::kSkip));
+  EXPECT_EQ(third.counts.unchanged, 3u);
+  EXPECT_EQ(third.encoded, 12u);
+}
+
+TEST_F(IndexJobTest, ShardsTakeEachRecordOnceUnderTheKeysOfTheWhole) {
+  const std::string corpus = LongCorpus(200);
+  ASSERT_OK_AND_ASSIGN(const IndexReport report, Index(corpus, BadRecordPolicy::kSkip));
+  LedgerCollection whole =
+      std::exchange(collection_, LedgerCollection(CollectionSchema::Of(model_)));
+  std::map<DocumentKey, std::string> ids;
+  for (uint32_t i = 0; i < 3; ++i) {
+    ASSERT_OK_AND_ASSIGN(const IndexReport shard,
+                         Index(corpus, BadRecordPolicy::kSkip, {.index = i, .count = 3}));
+    EXPECT_EQ(shard.counts.documents, collection_.size());
+    EXPECT_GT(shard.counts.other_shards, 100u);
+    for (const auto& [key, document] : collection_.documents()) ids[key] = document.document.id;
+    ASSERT_OK_AND_ASSIGN(const auto state, collection_.ReadCheckpoint("index"));
+    ASSERT_OK_AND_ASSIGN(const JobLedger ledger, JobLedger::Parse(*state));
+    EXPECT_TRUE(ledger.finished);
+    EXPECT_EQ(ledger.records, 200u);
+    EXPECT_EQ(Index(corpus, BadRecordPolicy::kSkip, {.index = 0, .count = 2}).status().code(),
+              absl::StatusCode::kFailedPrecondition);
+    // Running it again changes nothing, not even the ledger that a merge looks at.
+    ASSERT_OK(Index(corpus, BadRecordPolicy::kSkip, {.index = i, .count = 3}).status());
+    ASSERT_OK_AND_ASSIGN(const auto again, collection_.ReadCheckpoint("index"));
+    EXPECT_EQ(again, state);
+    collection_ = LedgerCollection(CollectionSchema::Of(model_));
+  }
+  ASSERT_EQ(ids.size(), whole.size());
+  for (const auto& [key, document] : whole.documents()) EXPECT_EQ(ids[key], document.document.id);
 }
 
 }  // namespace

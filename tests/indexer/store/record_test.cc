@@ -1,6 +1,7 @@
+#include "indexer/store/record.h"
+
 #include <gtest/gtest.h>
 
-#include "indexer/store/record_internal.h"
 #include "tests/testing/shared_data.h"
 
 namespace gannet::indexer {
@@ -17,14 +18,18 @@ TEST(RecordTest, KeysSortAsNumbers) {
   EXPECT_EQ(DecodeKey("short").status().code(), absl::StatusCode::kDataLoss);
 }
 
+const std::string kFingerprint(32, 'f');
+
 TEST(RecordTest, DocumentsReturnAsTheyWere) {
-  const Document document{"id", std::string("t\0tle", 5), "", R"({"year":1999})"};
-  ASSERT_OK_AND_ASSIGN(const Document decoded, DecodeDocument(EncodeDocument(document)));
-  EXPECT_EQ(decoded, document);
+  const DocumentRecord record{"id", std::string("t\0tle", 5), "", kFingerprint, 77};
+  ASSERT_OK_AND_ASSIGN(const DocumentRecord decoded, DecodeDocument(EncodeDocument(record)));
+  EXPECT_EQ(decoded, record);
+  ASSERT_OK_AND_ASSIGN(const std::string id, DecodeDocumentId(EncodeDocument(record)));
+  EXPECT_EQ(id, "id");
 }
 
 TEST(RecordTest, EveryCutOfADocumentIsNoticed) {
-  const std::string bytes = EncodeDocument({"id", "title", "text", "{}"});
+  const std::string bytes = EncodeDocument({"id", "title", "text", kFingerprint, 1});
   for (size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_EQ(DecodeDocument(bytes.substr(0, size)).status().code(), absl::StatusCode::kDataLoss)
         << size;
@@ -32,11 +37,69 @@ TEST(RecordTest, EveryCutOfADocumentIsNoticed) {
   EXPECT_EQ(DecodeDocument(bytes + "x").status().code(), absl::StatusCode::kDataLoss);
 }
 
+TEST(RecordTest, PassagesReturnAsTheyWere) {
+  const std::vector<Passage> passages = {{0, 17, 0, 4}, {9, ~uint64_t{0}, 2, 3}};
+  const std::string bytes = EncodePassages(passages);
+  ASSERT_OK_AND_ASSIGN(const std::vector<Passage> decoded, DecodePassages(bytes));
+  EXPECT_EQ(decoded, passages);
+  ASSERT_OK_AND_ASSIGN(const uint64_t count, CountPassages(bytes));
+  EXPECT_EQ(count, 2u);
+  EXPECT_EQ(DecodePassages(bytes.substr(1)).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(DecodePassages("").status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(RecordTest, TheFingerprintIsOfTheContentAlone) {
+  const StoredDocument one{1, {"a", "title", "text", "{}"}, {{0, 4, 0, 1}}, "vector", 5};
+  StoredDocument other = one;
+  other.key = 2;
+  other.ordinal = 6;
+  other.document.id = "b";
+  other.document.metadata_json = R"({"x":1})";
+  EXPECT_EQ(ContentFingerprint(one), ContentFingerprint(other));
+  for (const auto& change :
+       std::vector<void (*)(StoredDocument&)>{[](StoredDocument& d) {
+                                                d.document.title = "titl";
+                                                d.document.text = "etext";
+                                              },
+                                              [](StoredDocument& d) { d.document.text = "Text"; },
+                                              [](StoredDocument& d) { d.passages[0].tokens = 2; },
+                                              [](StoredDocument& d) { d.vectors[0] = 'V'; }}) {
+    StoredDocument changed = one;
+    change(changed);
+    EXPECT_NE(ContentFingerprint(one), ContentFingerprint(changed));
+  }
+}
+
+TEST(RecordTest, WhatACollectionKnowsOfItselfReturnsAsItWas) {
+  const Totals totals{~uint64_t{0}, 2, 3, 4};
+  ASSERT_OK_AND_ASSIGN(const Totals read_totals, DecodeTotals(EncodeTotals(totals)));
+  EXPECT_EQ(read_totals, totals);
+  const std::vector<SegmentRecord> segments = {{"a", "Flat", 1, 2, 3, ~uint64_t{0}},
+                                               {"b", "HNSW16,SQ8", 65536, ~uint64_t{0}, 1, 0}};
+  ASSERT_OK_AND_ASSIGN(const auto read_segments, DecodeSegments(EncodeSegments(segments)));
+  EXPECT_EQ(read_segments, segments);
+  ASSERT_OK_AND_ASSIGN(const RecallFigures recall, DecodeRecall(EncodeRecall({7, 10, 0.1, 0.05})));
+  EXPECT_EQ(recall.queries, 7u);
+  EXPECT_EQ(recall.k, 10u);
+  EXPECT_EQ(recall.mean, 0.1);
+  EXPECT_EQ(recall.worst, 0.05);
+  for (const char* text : {"", "[", "{}", "[{}]", "7", R"({"sequence":-1.5})"}) {
+    EXPECT_EQ(DecodeTotals(text).status().code(), absl::StatusCode::kDataLoss) << text;
+    EXPECT_EQ(DecodeRecall(text).status().code(), absl::StatusCode::kDataLoss) << text;
+  }
+  EXPECT_EQ(DecodeSegments("[{}]").status().code(), absl::StatusCode::kDataLoss);
+}
+
 TEST(RecordTest, SchemasReturnAsTheyWereAndOtherVersionsAreRefused) {
   const CollectionSchema schema{
-      "/models/m", "m",
-      "0123",      {.precision = encoder::Precision::kInt8, .temperature = 0.5F},
-      384,         encoder::Similarity::kDot};
+      .model_folder = "/models/m",
+      .model_name = "m",
+      .model_fingerprint = "0123",
+      .model_options = {.precision = encoder::Precision::kInt8, .temperature = 0.5F},
+      .dimension = 384,
+      .similarity = encoder::Similarity::kDot,
+      .vector_format = VectorFormat::kFp16,
+      .index = "HNSW8,SQ8"};
   const std::string text = EncodeSchema(schema);
   ASSERT_OK_AND_ASSIGN(const CollectionSchema decoded, DecodeSchema(text));
   EXPECT_EQ(decoded.model_folder, schema.model_folder);
@@ -46,6 +109,8 @@ TEST(RecordTest, SchemasReturnAsTheyWereAndOtherVersionsAreRefused) {
   EXPECT_EQ(decoded.model_options.temperature, schema.model_options.temperature);
   EXPECT_EQ(decoded.dimension, schema.dimension);
   EXPECT_EQ(decoded.similarity, schema.similarity);
+  EXPECT_EQ(decoded.vector_format, schema.vector_format);
+  EXPECT_EQ(decoded.index, schema.index);
   EXPECT_EQ(DecodeSchema("{").status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(DecodeSchema("{}").status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(DecodeSchema(R"({"version":99})").status().code(),

@@ -20,11 +20,13 @@ using testing::TemporaryFolder;
 
 constexpr size_t kDimension = 32, kCount = 3000, kQueries = 40;
 
-std::vector<DocumentKey> KeysFor(size_t count) {
-  std::vector<DocumentKey> keys(count);
+std::vector<PassageKey> KeysFor(size_t count) {
+  std::vector<PassageKey> keys(count);
   for (size_t i = 0; i < count; ++i) keys[i] = 7 + 3 * i;
   return keys;
 }
+
+uint32_t RowOf(PassageKey key) { return static_cast<uint32_t>((key - 7) / 3); }
 
 class VectorIndexTest : public ::testing::TestWithParam<std::string> {
  protected:
@@ -53,9 +55,9 @@ class VectorIndexTest : public ::testing::TestWithParam<std::string> {
       EXPECT_EQ(got->size(), want->size());
       EXPECT_TRUE(std::is_sorted(got->begin(), got->end(), RanksBefore));
       wanted += want->size();
-      for (const ScoredDocument& hit : *got) {
-        EXPECT_TRUE(!search.filter || search.filter(hit.key));
-        for (const ScoredDocument& exact : *want) {
+      for (const ScoredPassage& hit : *got) {
+        EXPECT_TRUE(!search.filter || search.filter(RowOf(hit.key)));
+        for (const ScoredPassage& exact : *want) {
           if (exact.key != hit.key) continue;
           EXPECT_EQ(exact.score, hit.score);
           ++found;
@@ -66,7 +68,7 @@ class VectorIndexTest : public ::testing::TestWithParam<std::string> {
   }
 
   base::ThreadPool pool_{2};
-  std::vector<DocumentKey> keys_;
+  std::vector<PassageKey> keys_;
   std::vector<float> vectors_;
   const std::vector<float> queries_ = ClusteredVectors(kQueries, kDimension, 2);
 };
@@ -91,12 +93,12 @@ TEST_P(VectorIndexTest, FindsNearlyAllWithExactScores) {
 
 TEST_P(VectorIndexTest, FiltersKeepRecallAtEverySelectivity) {
   ASSERT_OK_AND_ASSIGN(const auto index, Build(kCount));
-  for (const DocumentKey one_in : {1000, 100, 10, 2, 1}) {
-    const auto passes = [one_in](DocumentKey key) { return key / 3 % one_in == 0; };
+  for (const uint32_t one_in : {1000, 100, 10, 2, 1}) {
+    const auto passes = [one_in](uint32_t row) { return row % one_in == 0; };
     EXPECT_GE(Recall(*index, {.k = 10, .effort = 0, .rescored = 100, .filter = passes}), 0.95)
         << "one in " << one_in;
   }
-  const auto none = [](DocumentKey) { return false; };
+  const auto none = [](uint32_t) { return false; };
   ASSERT_OK_AND_ASSIGN(
       const auto nothing,
       index->Search(Query(0), {.k = 10, .effort = 0, .rescored = 0, .filter = none}));
@@ -106,12 +108,12 @@ TEST_P(VectorIndexTest, FiltersKeepRecallAtEverySelectivity) {
 TEST_P(VectorIndexTest, AFilterThatPassesOnlyWhatIsFarIsExact) {
   ASSERT_OK_AND_ASSIGN(const auto index, Build(kCount));
   ASSERT_OK_AND_ASSIGN(const auto near, index->SearchExactly(Query(0), kCount / 2));
-  std::vector<DocumentKey> hidden;
+  std::vector<PassageKey> hidden;
   hidden.reserve(near.size());
-  for (const ScoredDocument& hit : near) hidden.push_back(hit.key);
+  for (const ScoredPassage& hit : near) hidden.push_back(hit.key);
   std::sort(hidden.begin(), hidden.end());
-  const auto far = [&](DocumentKey key) {
-    return !std::binary_search(hidden.begin(), hidden.end(), key);
+  const auto far = [&](uint32_t row) {
+    return !std::binary_search(hidden.begin(), hidden.end(), keys_[row]);
   };
   ASSERT_OK_AND_ASSIGN(const auto want, index->SearchExactly(Query(0), 10, far));
   ASSERT_OK_AND_ASSIGN(
@@ -190,7 +192,7 @@ TEST_P(VectorIndexTest, BuildsTheSameBytesWithAnyNumberOfThreads) {
 
 TEST_P(VectorIndexTest, SearchesRunSideBySide) {
   ASSERT_OK_AND_ASSIGN(const auto index, Build(1000));
-  std::vector<std::vector<ScoredDocument>> want(kQueries);
+  std::vector<std::vector<ScoredPassage>> want(kQueries);
   for (size_t q = 0; q < kQueries; ++q) {
     ASSERT_OK_AND_ASSIGN(want[q], index->Search(Query(q), {}));
   }
@@ -222,7 +224,7 @@ TEST_P(VectorIndexTest, RowsAndQueriesThatDoNotFitAreRefused) {
     EXPECT_EQ(index->SearchExactly(query, 5).status().code(), absl::StatusCode::kInvalidArgument);
   }
   ASSERT_OK_AND_ASSIGN(const IndexSpec spec, IndexSpec::Parse(GetParam()));
-  std::vector<DocumentKey> twice = keys_;
+  std::vector<PassageKey> twice = keys_;
   twice[5] = twice[4];
   EXPECT_EQ(VectorIndex::Build(spec, {Metric::kInnerProduct, kDimension, twice, vectors_}, pool_)
                 .status()
@@ -269,6 +271,59 @@ TEST_P(VectorIndexTest, EqualVectorsAreAllFoundInTheOrderOfKeys) {
                                      {.k = 100, .effort = 0, .rescored = 0, .filter = {}}));
   ASSERT_EQ(found.size(), 100u);
   EXPECT_TRUE(std::is_sorted(found.begin(), found.end(), RanksBefore));
+}
+
+TEST_P(VectorIndexTest, SomeRowsAreSearchedAsAFilterForThemWould) {
+  ASSERT_OK_AND_ASSIGN(const auto index, Build(kCount));
+  std::vector<uint32_t> rows;
+  for (uint32_t row = 5; row < kCount; row += 11) rows.push_back(row);
+  ASSERT_OK_AND_ASSIGN(const auto want, index->SearchExactly(Query(0), 10, [](uint32_t row) {
+    return row % 11 == 5;
+  }));
+  ASSERT_OK_AND_ASSIGN(const auto got, index->SearchRows(Query(0), 10, rows));
+  ASSERT_EQ(got.size(), 10u);
+  for (size_t i = 0; i < 10; ++i) {
+    EXPECT_EQ(got[i].key, want[i].key);
+    EXPECT_EQ(got[i].score, want[i].score);
+  }
+  ASSERT_OK_AND_ASSIGN(const auto all, index->SearchRows(Query(0), kCount, rows));
+  EXPECT_EQ(all.size(), rows.size());
+}
+
+class ExactFormatTest : public ::testing::TestWithParam<VectorFormat> {};
+
+INSTANTIATE_TEST_SUITE_P(Formats, ExactFormatTest,
+                         ::testing::Values(VectorFormat::kFp16, VectorFormat::kInt8),
+                         [](const auto& format) {
+                           return std::string(VectorFormatName(format.param));
+                         });
+
+TEST_P(ExactFormatTest, IsKeptByEveryIndexAndItsFile) {
+  const TemporaryFolder folder;
+  base::ThreadPool pool(2);
+  const auto vectors = ClusteredVectors(600, kDimension, 1);
+  const auto queries = ClusteredVectors(10, kDimension, 2);
+  const VectorShape shape = {GetParam(), Metric::kInnerProduct, kDimension};
+  for (const std::string name : {"Flat", "HNSW12,Flat", "HNSW12,SQ8", "IVF16,PQ16"}) {
+    ASSERT_OK_AND_ASSIGN(VectorTable table, VectorTable::Create(shape));
+    ASSERT_OK(table.Append(vectors));
+    ASSERT_OK_AND_ASSIGN(const VectorTable plain, table.InMemory());
+    VectorScorer reference(plain);
+    ASSERT_OK_AND_ASSIGN(const IndexSpec spec, IndexSpec::Parse(name));
+    ASSERT_OK_AND_ASSIGN(const auto built,
+                         VectorIndex::Build(spec, KeysFor(600), std::move(table), pool));
+    ASSERT_OK(built->Save(folder.path() / "index", "m"));
+    ASSERT_OK_AND_ASSIGN(const auto opened, VectorIndex::Open(folder.path() / "index", "m"));
+    EXPECT_EQ(opened->vectors().shape(), shape);
+    for (size_t q = 0; q < 10; ++q) {
+      const auto query = std::span(queries).subspan(q * kDimension, kDimension);
+      reference.SetQuery(query);
+      ASSERT_OK_AND_ASSIGN(const auto found,
+                           opened->Search(query, {.k = 5, .effort = 64, .rescored = 50}));
+      ASSERT_EQ(found.size(), 5u);
+      for (const ScoredPassage& hit : found) EXPECT_EQ(hit.score, reference.Score(RowOf(hit.key)));
+    }
+  }
 }
 
 TEST(VectorIndexSpecTest, WhatCannotBeTrainedIsSaid) {

@@ -240,7 +240,6 @@ TEST(VectorTableTest, WhatCannotBeStoredIsRefusedAndChangesNothing) {
       const absl::Status status = table.Append(std::vector<float>{1, 2, 3, bad});
       EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
       EXPECT_NE(base::Message(status).find("vector 1: value 1"), std::string_view::npos) << status;
-      EXPECT_FALSE(table.Replace(0, std::vector<float>{bad, 0}).ok());
     }
     EXPECT_EQ(table.Append(std::vector<float>{1, 2, 3}).code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(table.size(), 1u);
@@ -250,6 +249,41 @@ TEST(VectorTableTest, WhatCannotBeStoredIsRefusedAndChangesNothing) {
     EXPECT_FALSE(VectorTable::Create({VectorFormat::kFp32, Metric::kInnerProduct, dimension}).ok());
   }
   EXPECT_FALSE(ParseVectorFormat("bf16").ok());
+}
+
+TEST(VectorTableTest, ARecordIsTheSameRowInAnotherTable) {
+  for (const VectorFormat format :
+       {VectorFormat::kFp32, VectorFormat::kFp16, VectorFormat::kInt8}) {
+    const VectorShape shape = {format, Metric::kL2, 70};
+    ASSERT_OK_AND_ASSIGN(VectorTable table, VectorTable::Create(shape));
+    ASSERT_OK(table.Append(RandomValues(70 * 30, 2)));
+    ASSERT_OK(table.Append(std::vector<float>(70)));
+    ASSERT_OK_AND_ASSIGN(VectorTable copy, VectorTable::Create(shape));
+    ASSERT_OK(copy.Reserve(31));
+    for (size_t row = 0; row < table.size(); ++row) ASSERT_OK(copy.AppendRecord(table.Record(row)));
+    ASSERT_EQ(copy.size(), table.size());
+    EXPECT_EQ(std::memcmp(copy.lines().data(), table.lines().data(), table.lines().size_bytes()),
+              0);
+    for (size_t row = 0; row < table.scales().size(); ++row) {
+      EXPECT_EQ(copy.scales()[row].scale, table.scales()[row].scale);
+      EXPECT_EQ(copy.scales()[row].squared_norm, table.scales()[row].squared_norm);
+    }
+    EXPECT_EQ(table.Record(0).size(), VectorRecordBytes(shape));
+  }
+}
+
+TEST(VectorTableTest, RecordsThatNoVectorIsStoredAsAreRefused) {
+  for (const VectorFormat format :
+       {VectorFormat::kFp32, VectorFormat::kFp16, VectorFormat::kInt8}) {
+    const VectorShape shape = {format, Metric::kInnerProduct, 3};
+    ASSERT_OK_AND_ASSIGN(VectorTable table, VectorTable::Create(shape));
+    const std::string ones(VectorRecordBytes(shape), '\xFF');
+    EXPECT_EQ(table.AppendRecord(ones).code(), absl::StatusCode::kDataLoss);
+    EXPECT_EQ(table.AppendRecord(ones.substr(1)).code(), absl::StatusCode::kDataLoss);
+    EXPECT_EQ(table.size(), 0u);
+    ASSERT_OK(table.Append(std::vector<float>{1, 2, 3}));
+    EXPECT_EQ(table.size(), 1u);
+  }
 }
 
 TEST(VectorTableTest, AViewEqualsItsTableAndIsReadOnly) {

@@ -1,0 +1,175 @@
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <random>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "indexer/collection.h"
+#include "indexer/collection_files.h"
+#include "indexer/filter/filter.h"
+#include "tests/indexer/collection/made_documents.h"
+#include "tests/testing/shared_data.h"
+
+namespace gannet::indexer {
+namespace {
+
+using testing::TemporaryFolder;
+
+constexpr size_t kDimension = 8;
+
+// Everything that can be asked of a small collection, as text.
+absl::StatusOr<std::string> AskAll(const Collection& collection) {
+  std::string answers = fmt::format("{} documents\n", collection.size());
+  std::mt19937 random(7);
+  GANNET_ASSIGN_OR_RETURN(const Filter even, Filter::Parse(R"({"field":"even","equals":true})"));
+  for (int i = 0; i < 6; ++i) {
+    GANNET_ASSIGN_OR_RETURN(
+        const SearchAnswer answer,
+        collection.Search(
+            RandomVector(random, kDimension),
+            {.k = 8, .filter = i % 2 == 0 ? nullptr : &even, .mode = SearchMode::kExact}));
+    for (const ScoredDocument& document : answer.documents) {
+      GANNET_ASSIGN_OR_RETURN(const std::string id, collection.GetId(document.key));
+      answers += fmt::format("{} {} {}\n", id, document.key, document.score);
+    }
+  }
+  GANNET_ASSIGN_OR_RETURN(const uint64_t count, collection.Count(even));
+  answers += fmt::format("{} even\n", count);
+  GANNET_ASSIGN_OR_RETURN(const auto documents, collection.Scan(std::nullopt, ~size_t{0}));
+  for (const Collection::ScannedDocument& scanned : documents) {
+    GANNET_ASSIGN_OR_RETURN(const auto key, collection.FindKey(scanned.document.id));
+    GANNET_ASSIGN_OR_RETURN(const StoredDocument stored, collection.GetStored(scanned.key));
+    answers +=
+        fmt::format("{} {} {} {} {} {}\n", scanned.key, key.value_or(0), scanned.document.id,
+                    scanned.document.text, scanned.document.metadata_json, stored.passages.size());
+  }
+  return answers;
+}
+
+// Of a collection that was closed. After a crash the last records of the log have nothing behind
+// them that says they were there: what is damaged at its very end looks like a torn write.
+class DamageTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    {
+      ASSERT_OK_AND_ASSIGN(
+          const auto collection,
+          Collection::OpenOrCreate(good_, MadeSchema(kDimension, VectorFormat::kFp32, "HNSW4"),
+                                   {.access = Access::kWrite, .seal_rows = 100}));
+      ASSERT_OK(collection->Put(MadeDocuments(0, 150, kDimension)));
+      ASSERT_OK(collection->Maintain(pool_).status());
+      ASSERT_OK(collection->Put(MadeDocuments(150, 40, kDimension, 2)));
+      const std::vector<std::string> gone = {"d3", "d77", "d160"};
+      ASSERT_OK_AND_ASSIGN(const uint64_t deleted, collection->Delete(gone));
+      ASSERT_EQ(deleted, 3u);
+      ASSERT_OK_AND_ASSIGN(wanted_, AskAll(*collection));
+    }
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(good_)) {
+      if (!entry.is_regular_file()) continue;
+      const auto path = entry.path().lexically_relative(good_);
+      ASSERT_OK_AND_ASSIGN(files_[path], base::ReadFile(entry.path()));
+    }
+    ASSERT_GE(files_.size(), 8u);
+  }
+
+  void WriteAll() {
+    std::filesystem::remove_all(bad_);
+    for (const auto& [path, content] : files_) folder_.Write(("bad" / path).string(), content);
+  }
+
+  // What comes of a damaged file. Wrong answers fail the test.
+  enum class Outcome { kUnchanged, kDetected, kRepaired };
+  Outcome Try(const std::filesystem::path& path, const std::string& content);
+  void Trials(size_t count);
+
+  const TemporaryFolder folder_;
+  const std::filesystem::path good_ = folder_.path() / "good";
+  const std::filesystem::path bad_ = folder_.path() / "bad";
+  base::ThreadPool pool_{1};
+  std::string wanted_;
+  std::map<std::filesystem::path, std::string> files_;
+};
+
+DamageTest::Outcome DamageTest::Try(const std::filesystem::path& path, const std::string& content) {
+  WriteAll();
+  folder_.Write(("bad" / path).string(), content);
+  Outcome outcome = Outcome::kUnchanged;
+  // A reader changes nothing, a writer mends what it can.
+  for (const Access access : {Access::kRead, Access::kWrite}) {
+    const auto collection = Collection::Open(bad_, {.access = access});
+    if (!collection.ok()) {
+      outcome = Outcome::kDetected;
+      continue;
+    }
+    const absl::StatusOr<std::string> answers = AskAll(**collection);
+    if (!answers.ok()) {
+      outcome = Outcome::kDetected;
+      continue;
+    }
+    EXPECT_EQ(*answers, wanted_) << path;
+    const auto info = (*collection)->Info();
+    EXPECT_TRUE(info.ok()) << info.status();
+    if (info.ok() && !info->open_report.empty()) outcome = Outcome::kRepaired;
+  }
+  return outcome;
+}
+
+void DamageTest::Trials(size_t count) {
+  const char* given = std::getenv("GANNET_SEED");
+  const auto seed = given != nullptr ? static_cast<unsigned>(std::strtoul(given, nullptr, 10))
+                                     : std::random_device()();
+  fmt::print("GANNET_SEED={}\n", seed);
+  std::mt19937 random(seed);
+  std::map<Outcome, size_t> outcomes;
+  for (size_t i = 0; i < count && !HasFailure(); ++i) {
+    auto file = files_.begin();
+    std::advance(file, random() % files_.size());
+    std::string content = file->second;
+    if (content.empty()) continue;
+    const size_t at = random() % content.size();
+    std::string what;
+    if (random() % 4 == 0) {
+      content.resize(at);
+      what = fmt::format("cut at {}", at);
+    } else {
+      const unsigned bit = random() % 8;
+      content[at] = static_cast<char>(content[at] ^ (1 << bit));
+      what = fmt::format("bit {} of byte {}", bit, at);
+    }
+    SCOPED_TRACE(fmt::format("{}: {} of {}", file->first.string(), what, file->second.size()));
+    ++outcomes[Try(file->first, content)];
+  }
+  fmt::print("{} unchanged, {} detected, {} repaired\n", outcomes[Outcome::kUnchanged],
+             outcomes[Outcome::kDetected], outcomes[Outcome::kRepaired]);
+  EXPECT_GT(outcomes[Outcome::kDetected], 0u);
+  EXPECT_GT(outcomes[Outcome::kRepaired], 0u);
+}
+
+TEST_F(DamageTest, IsDetectedOrRepairedOrWithoutEffect) { Trials(150); }
+
+class DamageSlowTest : public DamageTest {};
+
+TEST_F(DamageSlowTest, IsDetectedOrRepairedOrWithoutEffectForLong) { Trials(2000); }
+
+TEST_F(DamageTest, EveryFileThatIsGoneIsDetectedOrRepairedOrNotMissed) {
+  for (const auto& [path, content] : files_) {
+    SCOPED_TRACE(path.string());
+    WriteAll();
+    std::filesystem::remove(bad_ / path);
+    for (const Access access : {Access::kRead, Access::kWrite}) {
+      const auto collection = Collection::Open(bad_, {.access = access});
+      if (!collection.ok()) continue;
+      const absl::StatusOr<std::string> answers = AskAll(**collection);
+      if (answers.ok()) {
+        EXPECT_EQ(*answers, wanted_);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gannet::indexer
