@@ -159,6 +159,7 @@ absl::StatusOr<eval::Report> Evaluate(const EvalFlags& flags) {
                           encoder::ParsePrecision(flags.precision));
   GANNET_ASSIGN_OR_RETURN(const auto model,
                           encoder::Embedder::Open(model_folder, {.precision = precision}));
+  fmt::print(stderr, "{}: {}\n", model->name(), model->ComputePath());
   eval::Report report;
   GANNET_ASSIGN_OR_RETURN(report.provenance, DescribeInputs(flags, dataset, *model));
 

@@ -128,6 +128,7 @@ absl::Status Index(const IndexFlags& flags) {
                           encoder::ParsePrecision(flags.precision));
   GANNET_ASSIGN_OR_RETURN(const auto model,
                           encoder::Embedder::Open(model_folder, {.precision = precision}));
+  fmt::print(stderr, "{}: {}\n", model->name(), model->ComputePath());
   GANNET_ASSIGN_OR_RETURN(const auto collection, OpenCollection(flags, *model));
   base::ThreadPool pool(flags.threads);
   EndSignals signals;

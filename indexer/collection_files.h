@@ -17,8 +17,10 @@
 namespace gannet::indexer {
 
 enum class Repair {
-  kNone,       // Look only.
-  kDerivable,  // Make again what follows from documents, passages and vectors.
+  kNone,  // Look only.
+  // Make again what follows from documents, passages and vectors, where these are sound. Where
+  // changes are lost for good, let the collection be used with what is left.
+  kDerivable,
 };
 
 struct VerifyReport {

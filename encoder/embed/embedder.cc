@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "encoder/checkpoint/model_folder.h"
+#include "encoder/embed/calibration.h"
 #include "encoder/embed/finite.h"
 #include "encoder/embed/pooling.h"
 #include "encoder/embed/static_embedder.h"
@@ -61,19 +62,21 @@ class BiEncoder final : public Embedder {
  public:
   BiEncoder(ModelFolder folder, const ModelOptions& options, std::string fingerprint,
             Similarity similarity, std::unique_ptr<const Tokenizer> tokenizer,
-            std::unique_ptr<const Model> model, VectorModules modules)
+            std::unique_ptr<const Model> model, std::string compute_path, VectorModules modules)
       : folder_(std::move(folder)),
         options_(options),
         fingerprint_(std::move(fingerprint)),
         similarity_(similarity),
         tokenizer_(std::move(tokenizer)),
         model_(std::move(model)),
+        compute_path_(std::move(compute_path)),
         modules_(std::move(modules)) {}
 
   absl::StatusOr<Embeddings> Embed(std::span<const std::string_view> texts, TextRole role,
                                    base::ThreadPool& pool) const override;
 
   ModelOptions options() const override { return options_; }
+  std::string ComputePath() const override { return compute_path_; }
   size_t dimension() const override { return modules_.dimension(); }
   size_t max_tokens() const override { return folder_.max_tokens; }
   Similarity similarity() const override { return similarity_; }
@@ -102,6 +105,7 @@ class BiEncoder final : public Embedder {
   const Similarity similarity_;
   const std::unique_ptr<const Tokenizer> tokenizer_;
   const std::unique_ptr<const Model> model_;
+  const std::string compute_path_;
   const VectorModules modules_;
   mutable base::ObjectPool<Encoding> encodings_;
   mutable base::ObjectPool<GroupBuffers> group_buffers_;
@@ -229,7 +233,18 @@ std::string FingerprintWith(std::string folder, const ModelOptions& options) {
   fingerprint.UpdateField(folder);
   fingerprint.UpdateField(PrecisionName(options.precision));
   fingerprint.UpdateField(fmt::format("{}", options.temperature));
+  for (const std::string& layer : options.bf16_layers.value_or(std::vector<std::string>())) {
+    fingerprint.UpdateField(layer);
+  }
   return fingerprint.HexDigest();
+}
+
+std::string Describe(const LoadNotes& notes) {
+  std::vector<std::string> parts;
+  for (const auto& [path, count] : notes.paths) {
+    parts.push_back(fmt::format("{} linear layers: {}", count, path));
+  }
+  return fmt::format("{}", fmt::join(parts, "; "));
 }
 
 }  // namespace
@@ -246,14 +261,17 @@ std::string_view SimilarityName(Similarity similarity) {
 }
 
 absl::StatusOr<std::unique_ptr<const Embedder>> Embedder::Open(const std::filesystem::path& path,
-                                                               const ModelOptions& options) {
+                                                               const ModelOptions& asked) {
   GANNET_ASSIGN_OR_RETURN(ModelFolder folder, ModelFolder::Read(path));
   GANNET_ASSIGN_OR_RETURN(const Similarity similarity, ParseSimilarity(folder));
   if (folder.kind != ModelFolder::Kind::kTransformer) {
     return OpenStaticEmbedder(std::move(folder), similarity);
   }
   GANNET_ASSIGN_OR_RETURN(auto tokenizer, Tokenizer::Open(folder.transformer));
-  GANNET_ASSIGN_OR_RETURN(auto model, Model::Load(folder.transformer, options));
+  ModelOptions options = asked;
+  LoadNotes notes;
+  GANNET_ASSIGN_OR_RETURN(auto model,
+                          LoadCalibrated(folder.transformer, *tokenizer, options, notes));
   const ModelDimensions& dimensions = model->dimensions();
   if (tokenizer->vocabulary_size() > dimensions.vocabulary) {
     return absl::InvalidArgumentError(
@@ -270,7 +288,8 @@ absl::StatusOr<std::unique_ptr<const Embedder>> Embedder::Open(const std::filesy
   GANNET_ASSIGN_OR_RETURN(std::string fingerprint, FingerprintOf(folder));
   fingerprint = FingerprintWith(std::move(fingerprint), options);
   return std::make_unique<BiEncoder>(std::move(folder), options, std::move(fingerprint), similarity,
-                                     std::move(tokenizer), std::move(model), std::move(modules));
+                                     std::move(tokenizer), std::move(model), Describe(notes),
+                                     std::move(modules));
 }
 
 }  // namespace gannet::encoder

@@ -68,8 +68,12 @@ class Embedder {
   virtual absl::StatusOr<Embeddings> Embed(std::span<const std::string_view> texts, TextRole role,
                                            base::ThreadPool& pool) const = 0;
 
-  // What the model was opened with.
+  // What the model was opened with, and the layers that calibration left in bf16.
   virtual ModelOptions options() const { return {}; }
+
+  // How its linear layers are computed on this machine, for people: "24 linear layers: bf16 by
+  // brg:avx512_core_bf16".
+  virtual std::string ComputePath() const { return "no linear layers"; }
 
   virtual size_t dimension() const = 0;
   virtual size_t max_tokens() const = 0;  // Longest input, special tokens included.

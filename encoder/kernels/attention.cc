@@ -21,6 +21,19 @@ constexpr size_t RoundUp(size_t value, size_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
+// Rows of a head lie far apart, which no prefetcher of the processor follows: rows [first, last)
+// that are read soon.
+inline void PrefetchRows(HeadRows rows, size_t first, size_t last, size_t head_dim) {
+  constexpr size_t kLineFloats = 64 / sizeof(float);
+  for (size_t r = first; r < last; ++r) {
+    for (size_t i = 0; i < head_dim; i += kLineFloats) {
+      __builtin_prefetch(rows.data + r * rows.stride + i);
+    }
+  }
+}
+
+constexpr size_t kRowsAhead = 8;
+
 // Query rows that share the loads of keys and values.
 constexpr size_t kRowTile = Bf16Pairs::kMostRows;
 
@@ -168,11 +181,24 @@ HWY_INLINE V ExpOfNegative(V x) {
   return hn::IfThenZeroElse(hn::Lt(x, low), hn::Mul(e, power));
 }
 
-// Turns a row of scores, padded with -∞ to whole vectors, into exp(score − running max), updates
-// the running maximum and weight, and returns the factor that brings what was summed before to the
-// new maximum.
-HWY_INLINE float ExponentiateRow(float* HWY_RESTRICT scores, size_t padded, bool started,
-                                 float& max, float& weight) {
+// Replaces scores, padded with -∞ to whole vectors, by exp(score − max); returns their sum.
+HWY_INLINE float Exponentiate(float* HWY_RESTRICT scores, size_t padded, float max) {
+  const D d;
+  const V shift = hn::Set(d, max);
+  V sum = hn::Zero(d);
+  for (size_t i = 0; i < padded; i += hn::Lanes(d)) {
+    const V e = ExpOfNegative(hn::Sub(hn::LoadU(d, scores + i), shift));
+    sum = hn::Add(sum, e);
+    hn::StoreU(e, d, scores + i);
+  }
+  return hn::GetLane(hn::SumOfLanes(d, sum));
+}
+
+// Turns a row of scores, padded with -∞ to whole vectors, into exp(score − running max), in place
+// or, with `rounded`, there in pairs of bfloat16; updates the running maximum and weight, and
+// returns the factor that brings what was summed before to the new maximum.
+HWY_INLINE float ExponentiateRow(float* HWY_RESTRICT scores, size_t padded, const Bf16Pairs* pairs,
+                                 uint32_t* rounded, float& max, float& weight) {
   const D d;
   const size_t lanes = hn::Lanes(d);
   V highest = hn::LoadU(d, scores);
@@ -180,16 +206,13 @@ HWY_INLINE float ExponentiateRow(float* HWY_RESTRICT scores, size_t padded, bool
     highest = hn::Max(highest, hn::LoadU(d, scores + i));
   }
   const float new_max = std::max(max, hn::GetLane(hn::MaxOfLanes(d, highest)));
-  const V shift = hn::Set(d, new_max);
-  V sum = hn::Zero(d);
-  for (size_t i = 0; i < padded; i += lanes) {
-    const V e = ExpOfNegative(hn::Sub(hn::LoadU(d, scores + i), shift));
-    sum = hn::Add(sum, e);
-    hn::StoreU(e, d, scores + i);
-  }
-  const float factor = started ? hn::GetLane(ExpOfNegative(hn::Sub(hn::Set(d, max), shift))) : 0.0F;
+  const float sum = pairs != nullptr ? pairs->exponentiate(scores, padded, new_max, rounded)
+                                     : Exponentiate(scores, padded, new_max);
+  const bool started = weight != 0;
+  const float factor =
+      started ? hn::GetLane(ExpOfNegative(hn::Sub(hn::Set(d, max), hn::Set(d, new_max)))) : 0.0F;
   max = new_max;
-  weight = weight * factor + hn::GetLane(hn::SumOfLanes(d, sum));
+  weight = weight * factor + sum;
   return factor;
 }
 
@@ -217,12 +240,8 @@ HWY_INLINE void SumValues(const PackedHead& head, size_t begin, size_t keys, Row
                           float* out) {
   const size_t width = head.padded_dim();
   if (head.pairs() != nullptr) {
-    const size_t padded = RoundUp(keys, 2);
-    for (size_t r = 0; r < tile.rows; ++r) {
-      head.pairs()->round(tile.scores[r], padded, tile.score_pairs[r]);
-    }
     head.pairs()->multiply(tile.score_pairs[0], PackedHead::kBlockKeys / 2, kRows,
-                           head.ValuePairRow(begin), width, padded / 2, width, out, width);
+                           head.ValuePairRow(begin), width, (keys + 1) / 2, width, out, width);
   } else {
     Multiply<kRows>(tile.scores[0], PackedHead::kBlockKeys, head.ValueRow(begin), width, keys,
                     width, out, width);
@@ -246,6 +265,7 @@ void AttendBlock(const PackedHead& head, const AttentionOptions& options, size_t
     const KeyRange seen = Intersection(tile.visible[r], span);
     if (seen.empty()) {
       std::fill_n(scores, padded_keys, 0.0F);
+      std::fill_n(tile.score_pairs[r], padded_keys / 2, 0U);
       factor[r] = 1;
       continue;
     }
@@ -254,8 +274,8 @@ void AttendBlock(const PackedHead& head, const AttentionOptions& options, size_t
     constexpr float kHidden = -std::numeric_limits<float>::infinity();
     std::fill(scores, scores + (seen.begin - span.begin), kHidden);
     std::fill(scores + (seen.end - span.begin), scores + padded_keys, kHidden);
-    factor[r] =
-        ExponentiateRow(scores, padded_keys, tile.weight[r] != 0, tile.max[r], tile.weight[r]);
+    factor[r] = ExponentiateRow(scores, padded_keys, head.pairs(), tile.score_pairs[r], tile.max[r],
+                                tile.weight[r]);
   }
   if (!tile.started) {
     SumValues<kRows>(head, span.begin, keys, tile, tile.sums);
@@ -343,6 +363,7 @@ void AttendImpl(const PackedHead& head, HeadRows queries, size_t rows,
   constexpr size_t kHalf = kRowTile / 2;
   for (size_t r = 0; r < rows; r += kRowTile) {
     const size_t count = std::min(kRowTile, rows - r);
+    PrefetchRows(queries, r + count, std::min(r + count + kRowTile, rows), head.head_dim());
     const auto attend = count > kHalf ? AttendTile<kRowTile> : AttendTile<kHalf>;
     attend(head, {queries.data + r * queries.stride, queries.stride}, count, options,
            options.first_query + r, out + r * out_stride, out_stride);
@@ -385,7 +406,7 @@ void AttentionWeightsImpl(const PackedHead& head, HeadRows queries, size_t rows,
     ScoreTile<kRowTile>(head, options, tile, scores.data(), padded);
     for (size_t r = 0; r < tile.rows; ++r) {
       float* row = scores.data() + r * padded;
-      ExponentiateRow(row, padded, /*started=*/false, tile.max[r], tile.weight[r]);
+      ExponentiateRow(row, padded, /*pairs=*/nullptr, nullptr, tile.max[r], tile.weight[r]);
       const float inverse = tile.visible[r].empty() ? 0.0F : 1.0F / tile.weight[r];
       float* out = weights + (first + r) * length;
       for (size_t j = 0; j < length; ++j) out[j] = row[j] * inverse;
@@ -422,14 +443,22 @@ void PackedHead::PackFp32(HeadRows keys, HeadRows values) {
     const size_t count = std::min(kBlockKeys, length_ - first);
     const size_t padded = RoundUp(count, kPadding);
     float* block = keys_.data() + first * head_dim_;
-    for (size_t i = 0; i < head_dim_; ++i) {
-      for (size_t j = 0; j < count; ++j) {
-        block[i * padded + j] = keys.data[(first + j) * keys.stride + i];
+    // A few keys at a time: their rows often fall on the same lines of the first cache.
+    for (size_t begin = 0; begin < count; begin += kPadding) {
+      const size_t end = std::min(begin + kPadding, count);
+      PrefetchRows(keys, first + end, std::min(first + end + kPadding, length_), head_dim_);
+      for (size_t i = 0; i < head_dim_; ++i) {
+        for (size_t j = begin; j < end; ++j) {
+          block[i * padded + j] = keys.data[(first + j) * keys.stride + i];
+        }
       }
+    }
+    for (size_t i = 0; i < head_dim_; ++i) {
       std::fill(block + i * padded + count, block + (i + 1) * padded, 0.0F);
     }
   }
   for (size_t j = 0; j < length_; ++j) {
+    PrefetchRows(values, j + kRowsAhead, std::min(j + kRowsAhead + 1, length_), head_dim_);
     float* row = values_.data() + j * padded_dim_;
     std::memcpy(row, values.data + j * values.stride, head_dim_ * sizeof(float));
     std::fill(row + head_dim_, row + padded_dim_, 0.0F);
@@ -446,6 +475,8 @@ void PackedHead::PackPairs(HeadRows keys, HeadRows values) {
     const size_t padded = RoundUp(count, kPadding);
     uint32_t* block = key_pairs_.data() + first * depth;
     for (size_t j = 0; j < count; ++j) {
+      PrefetchRows(keys, first + j + kRowsAhead, std::min(first + j + kRowsAhead + 1, length_),
+                   head_dim_);
       const float* key = keys.data + (first + j) * keys.stride;
       pairs_->round(PaddedRow(key, even_), padded_dim_, pairs);
       for (size_t i = 0; i < depth; ++i) block[i * padded + j] = pairs[i];
@@ -456,6 +487,7 @@ void PackedHead::PackPairs(HeadRows keys, HeadRows values) {
   }
   const std::vector<float> zeros(length_ % 2 == 0 ? 0 : padded_dim_);
   for (size_t j = 0; j < length_; j += 2) {
+    PrefetchRows(values, j + kRowsAhead, std::min(j + kRowsAhead + 2, length_), head_dim_);
     const float* even = values.data + j * values.stride;
     const float* odd = j + 1 < length_ ? PaddedRow(even + values.stride, odd_) : zeros.data();
     pairs_->interleave(PaddedRow(even, even_), odd, padded_dim_,

@@ -18,6 +18,10 @@ struct Bf16Pairs {
   // Rounds two rows of `count` values, a multiple of 16, to pairs of one value of each.
   void (*interleave)(const float* first, const float* second, size_t count, uint32_t* pairs);
 
+  // Rounds exp(score − max) of `count` scores, a multiple of 16, to pairs of neighbours, and
+  // returns the sum of what was rounded. The exponential is within 5e-5 of itself.
+  float (*exponentiate)(const float* scores, size_t count, float max, uint32_t* pairs);
+
   // out[r][c] = Σ_k a[r][k] · b[k][c] over k < depth pairs, for 4 or 8 rows and `columns` columns,
   // a multiple of 16. Strides count pairs, and fp32 values of `out`. A value of `out` is summed in
   // the order of k, whatever the rows and columns beside it.

@@ -105,9 +105,16 @@ std::shared_ptr<const MatrixProduct::Prepared> MatrixProduct::Prepare(const Shap
   }
   const bool whole = shape.columns == outputs_;
   const auto description = Describe(shape, whole ? weight_.get_desc() : AnyWeights(shape.columns));
+  const size_t weight_offset =
+      weight_.get_desc().get_size() / outputs_ * shape.first_column;  // Whole: see column_blocks_.
   auto prepared = std::make_shared<Prepared>();
   prepared->matmul = dnnl::matmul(description);
-  prepared->weight = description.weights_desc();
+  prepared->weight = memory(description.weights_desc(), engine_,
+                            static_cast<std::byte*>(weight_.get_data_handle()) + weight_offset);
+  if (bias_) {
+    prepared->bias = memory(LayoutOfBias(shape.columns), engine_,
+                            static_cast<float*>(bias_.get_data_handle()) + shape.first_column);
+  }
   prepared->scratch_bytes = description.scratchpad_desc().get_size();
   const std::unique_lock lock(mutex_);
   return prepared_.try_emplace(shape, std::move(prepared)).first->second;
@@ -130,13 +137,13 @@ void MatrixProduct::Multiply(const void* x, size_t rows, void* y) {
 }
 
 void MatrixProduct::MultiplyWhole(const void* x, size_t rows, void* y) {
-  Run({rows, outputs_}, 0, x, y);
+  Run({rows, outputs_}, x, y);
 }
 
 void MatrixProduct::MultiplyBlocks(const void* x, size_t rows, size_t first, size_t count,
                                    void* y) {
   assert(first + count <= column_blocks_ && count >= 1 && rows >= 1 && rows <= kMaxRows);
-  Run({rows, count * kColumnBlock}, first * kColumnBlock, x, y);
+  Run({rows, count * kColumnBlock, first * kColumnBlock}, x, y);
 }
 
 // Everything but where the operands lie.
@@ -144,35 +151,30 @@ void MatrixProduct::SetUp(const Shape& shape, const Prepared& prepared, Call& ca
   const memory::desc scratch_layout({Dim(prepared.scratch_bytes)}, memory::data_type::u8,
                                     memory::format_tag::a);
   call.stream = dnnl::stream(engine_);
-  call.arguments = {{DNNL_ARG_SRC, memory(LayoutOfX(shape.rows), engine_, nullptr)},
-                    {DNNL_ARG_DST, memory(LayoutOfY(shape), engine_, nullptr)},
-                    {DNNL_ARG_SCRATCHPAD, memory(scratch_layout, engine_, nullptr)}};
-  if (bias_) {
-    call.arguments.emplace(DNNL_ARG_BIAS, memory(LayoutOfBias(shape.columns), engine_, nullptr));
-  }
+  call.x = memory(LayoutOfX(shape.rows), engine_, nullptr);
+  call.y = memory(LayoutOfY(shape), engine_, nullptr);
+  call.scratch = memory(scratch_layout, engine_, nullptr);
+  call.arguments = {{DNNL_ARG_SRC, call.x.get()},
+                    {DNNL_ARG_WEIGHTS, prepared.weight.get()},
+                    {DNNL_ARG_DST, call.y.get()},
+                    {DNNL_ARG_SCRATCHPAD, call.scratch.get()}};
+  if (bias_) call.arguments.push_back({DNNL_ARG_BIAS, prepared.bias.get()});
 }
 
-void MatrixProduct::Run(const Shape& shape, size_t first_column, const void* x, void* y) {
+void MatrixProduct::Run(const Shape& shape, const void* x, void* y) {
   UseOneThread();
   const std::shared_ptr<const Prepared> prepared = Prepare(shape);
   const auto call = prepared->calls.Take();
   if (call->arguments.empty()) SetUp(shape, *prepared, *call);
   thread_local std::vector<std::byte> scratch;
   if (scratch.size() < prepared->scratch_bytes) scratch.resize(prepared->scratch_bytes);
-  const size_t weight_offset =
-      weight_.get_desc().get_size() / outputs_ * first_column;  // Whole blocks: see column_blocks_.
-  auto& arguments = call->arguments;
-  arguments[DNNL_ARG_SRC].set_data_handle(const_cast<void*>(x));
-  arguments[DNNL_ARG_DST].set_data_handle(y);
-  arguments[DNNL_ARG_SCRATCHPAD].set_data_handle(scratch.data());
-  arguments[DNNL_ARG_WEIGHTS] =
-      memory(prepared->weight, engine_,
-             static_cast<std::byte*>(weight_.get_data_handle()) + weight_offset);
-  if (bias_) {
-    arguments[DNNL_ARG_BIAS].set_data_handle(static_cast<float*>(bias_.get_data_handle()) +
-                                             first_column);
-  }
-  prepared->matmul.execute(call->stream, arguments);
+  call->x.set_data_handle(const_cast<void*>(x));
+  call->y.set_data_handle(y);
+  call->scratch.set_data_handle(scratch.data());
+  dnnl::error::wrap_c_api(
+      dnnl_primitive_execute(prepared->matmul.get(), call->stream.get(),
+                             static_cast<int>(call->arguments.size()), call->arguments.data()),
+      "a matrix product cannot run");
   call->stream.wait();
 }
 

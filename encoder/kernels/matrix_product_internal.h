@@ -10,7 +10,7 @@
 #include <span>
 #include <string_view>
 #include <tuple>
-#include <unordered_map>
+#include <vector>
 
 #include "base/object_pool.h"
 
@@ -61,22 +61,25 @@ class MatrixProduct {
   struct Shape {
     size_t rows = 0;
     size_t columns = 0;
+    size_t first_column = 0;
 
     friend bool operator<(const Shape& a, const Shape& b) {
-      return std::tie(a.rows, a.columns) < std::tie(b.rows, b.columns);
+      return std::tie(a.rows, a.columns, a.first_column) <
+             std::tie(b.rows, b.columns, b.first_column);
     }
   };
 
   // What one run of a product hands to oneDNN: dear enough to make that runs share it in turn.
   struct Call {
     dnnl::stream stream;
-    std::unordered_map<int, dnnl::memory> arguments;
+    dnnl::memory x, y, scratch;
+    std::vector<dnnl_exec_arg_t> arguments;
   };
 
   // A product ready to run. Made when first needed (under a millisecond), then kept.
   struct Prepared {
     dnnl::matmul matmul;
-    dnnl::memory::desc weight;
+    dnnl::memory weight, bias;  // Of the columns; the bytes are the product's.
     size_t scratch_bytes = 0;
     mutable base::ObjectPool<Call> calls = {};
   };
@@ -90,7 +93,7 @@ class MatrixProduct {
   std::shared_ptr<const Prepared> Prepare(const Shape& shape);
   void SetUp(const Shape& shape, const Prepared& prepared, Call& call) const;
   void MultiplyWhole(const void* x, size_t rows, void* y);
-  void Run(const Shape& shape, size_t first_column, const void* x, void* y);
+  void Run(const Shape& shape, const void* x, void* y);
 
   const Types types_;
   const size_t inputs_;

@@ -250,6 +250,37 @@ class Int8Kernel final : public PackedLinear::Kernel {
   int levels_ = 0;
 };
 
+// Another kernel, and a note of what it is given first.
+class SampledKernel final : public PackedLinear::Kernel {
+ public:
+  SampledKernel(std::unique_ptr<PackedLinear::Kernel> kernel,
+                std::shared_ptr<PackedLinear::InputSample> sample)
+      : Kernel(kernel->inputs, kernel->outputs),
+        kernel_(std::move(kernel)),
+        sample_(std::move(sample)) {
+    path = kernel_->path;
+  }
+  void Apply(const float* x, size_t rows, float* y, PackedLinear::Epilogue epilogue) override {
+    Note(x, rows);
+    kernel_->Apply(x, rows, y, epilogue);
+  }
+  size_t parts() const override { return 1; }  // So that Apply is given everything.
+  void ApplyParts(const float* x, size_t rows, size_t, size_t, float* y,
+                  PackedLinear::Epilogue epilogue) override {
+    Apply(x, rows, y, epilogue);
+  }
+
+ private:
+  void Note(const float* x, size_t rows) {
+    const std::scoped_lock lock(sample_->mutex);
+    const size_t room = PackedLinear::InputSample::kMostRows - sample_->rows.size() / inputs;
+    sample_->rows.insert(sample_->rows.end(), x, x + std::min(rows, room) * inputs);
+  }
+
+  std::unique_ptr<PackedLinear::Kernel> kernel_;
+  std::shared_ptr<PackedLinear::InputSample> sample_;
+};
+
 std::unique_ptr<PackedLinear::Kernel> MakeKernel(const Weights& weights, Precision precision) {
   switch (precision) {
     case Precision::kFp32:
@@ -287,6 +318,11 @@ absl::StatusOr<PackedLinear> PackedLinear::Pack(std::span<const float> weight,
     return absl::InternalError(fmt::format("oneDNN cannot pack a {} x {} matrix in {}: {}", outputs,
                                            inputs, PrecisionName(precision), error.what()));
   }
+}
+
+PackedLinear PackedLinear::Sampled(PackedLinear linear, std::shared_ptr<InputSample> sample) {
+  return PackedLinear(
+      std::make_unique<SampledKernel>(std::move(linear.kernel_), std::move(sample)));
 }
 
 size_t PackedLinear::column_parts() const { return kernel_->parts(); }

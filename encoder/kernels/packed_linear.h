@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
@@ -32,6 +34,17 @@ class PackedLinear {
 
   size_t inputs() const;
   size_t outputs() const;
+
+  // The first rows that a layer was given.
+  struct InputSample {
+    static constexpr size_t kMostRows = 64;
+
+    std::mutex mutex;
+    std::vector<float> rows;  // [rows, inputs], at most kMostRows of them.
+  };
+
+  // The same layer, noting down in `sample` what it is given.
+  static PackedLinear Sampled(PackedLinear linear, std::shared_ptr<InputSample> sample);
 
   // In how many parts the outputs can be computed one by one; 1 when only as a whole. Part i of
   // column_parts() has the outputs from i * outputs() / column_parts() on.

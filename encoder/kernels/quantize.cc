@@ -46,14 +46,16 @@ void RoundToBf16Impl(const float* HWY_RESTRICT x, size_t count, uint16_t* HWY_RE
 void RangeWithZero(const float* x, size_t count, float& low, float& high) {
   const D d;
   const size_t lanes = hn::Lanes(d);
-  V lowest = hn::Zero(d), highest = hn::Zero(d), zeros = hn::Zero(d);
+  V lowest = hn::Zero(d), highest = hn::Zero(d), zeros = hn::Zero(d), more_zeros = hn::Zero(d);
   size_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const V v = hn::LoadU(d, x + i);
-    lowest = hn::Min(lowest, v);
-    highest = hn::Max(highest, v);
+  for (; i + 2 * lanes <= count; i += 2 * lanes) {
+    const V v = hn::LoadU(d, x + i), w = hn::LoadU(d, x + i + lanes);
+    lowest = hn::Min(lowest, hn::Min(v, w));
+    highest = hn::Max(highest, hn::Max(v, w));
     zeros = hn::MulAdd(v, hn::Zero(d), zeros);
+    more_zeros = hn::MulAdd(w, hn::Zero(d), more_zeros);
   }
+  zeros = hn::Add(zeros, more_zeros);
   float zero = hn::GetLane(hn::SumOfLanes(d, zeros));
   low = hn::GetLane(hn::MinOfLanes(d, lowest));
   high = hn::GetLane(hn::MaxOfLanes(d, highest));
@@ -85,11 +87,15 @@ RowScale QuantizeRowImpl(const float* HWY_RESTRICT x, size_t count, int levels,
     return {.scale = std::isfinite(scale) ? 1 : std::numeric_limits<float>::quiet_NaN()};
   }
   const int32_t zero = std::clamp(NearestInt(-low * inverse), 0, top);
-  const V factor = hn::Set(d, inverse);
-  const auto offset = hn::Set(di, zero), most = hn::Set(di, top);
+  // Adding 1.5 · 2²³ rounds to the nearest integer and leaves it in the lowest bits.
+  constexpr float kMagic = 12582912.0F;
+  const V factor = hn::Set(d, inverse), magic = hn::Set(d, kMagic);
+  const auto offset = hn::Set(di, zero - std::bit_cast<int32_t>(kMagic));
+  const auto most = hn::Set(di, top);
   size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
-    const auto q = hn::Add(hn::NearestInt(hn::Mul(hn::LoadU(d, x + i), factor)), offset);
+    const V rounded = hn::Add(hn::Mul(hn::LoadU(d, x + i), factor), magic);
+    const auto q = hn::Add(hn::BitCast(di, rounded), offset);
     hn::StoreU(hn::DemoteTo(d8, hn::Min(q, most)), d8, out + i);  // Below 0 becomes 0.
   }
   for (; i < count; ++i) {
@@ -109,8 +115,8 @@ HWY_INLINE V DequantizeVector(const int32_t* sums, RowScale row, const ColumnVec
   const D d;
   const hn::RebindToSigned<D> di;
   const auto centred = hn::Sub(hn::LoadU(di, sums), hn::Mul(hn::Set(di, row.zero), column.sum));
-  return hn::Add(hn::Mul(hn::ConvertTo(d, centred), hn::Mul(hn::Set(d, row.scale), column.scale)),
-                 column.bias);
+  return hn::MulAdd(hn::Mul(hn::ConvertTo(d, centred), column.scale), hn::Set(d, row.scale),
+                    column.bias);
 }
 
 void DequantizeImpl(const int32_t* HWY_RESTRICT sums, const RowScale* HWY_RESTRICT rows,

@@ -36,6 +36,18 @@ void MapInPlace(float* x, size_t count, Function f) {
   }
 }
 
+// x / y within 2 units in the last place, for 1 <= y <= 1e6. Where there is a good first guess (14
+// bits), a step of Newton's takes half as long as the division.
+V Quotient(D d, V x, V y) {
+#if HWY_TARGET <= HWY_AVX3
+  const V guess = hn::ApproximateReciprocal(y);
+  return hn::Mul(x, hn::Mul(guess, hn::NegMulAdd(y, guess, hn::Set(d, 2.0F))));
+#else
+  (void)d;
+  return hn::Div(x, y);
+#endif
+}
+
 // erf(z), absolute error below 1e-7: z P(z²)/Q(z²) on |z| <= 3.925, beyond which erf is 1 in fp32.
 // Coefficients: our own minimax fit (iteratively re-weighted least squares in double precision).
 V Erf(D d, V z) {
@@ -54,7 +66,7 @@ V Erf(D d, V z) {
   q = hn::MulAdd(q, u, hn::Set(d, 1.151678009e-01F));
   q = hn::MulAdd(q, u, hn::Set(d, 5.043498759e-01F));
   q = hn::MulAdd(q, u, hn::Set(d, 1.0F));
-  return hn::Div(hn::Mul(z, p), q);
+  return Quotient(d, hn::Mul(z, p), q);
 }
 
 void GeluImpl(float* x, size_t count) {

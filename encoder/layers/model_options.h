@@ -1,7 +1,10 @@
 #ifndef GANNET_ENCODER_LAYERS_MODEL_OPTIONS_H_
 #define GANNET_ENCODER_LAYERS_MODEL_OPTIONS_H_
 
+#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "encoder/kernels/packed_linear.h"
@@ -14,10 +17,16 @@ using kernels::PrecisionName;
 // "fp32", "bf16", "int8", or "auto": bf16 on machines that multiply in it, else fp32.
 absl::StatusOr<Precision> ParsePrecision(std::string_view name);
 
+struct LoadNotes;
+
 // Chosen when a model is loaded.
 struct ModelOptions {
   Precision precision = Precision::kFp32;  // Of the linear layers.
   float temperature = 1;  // τ: scores are divided by it before the softmax (TempScale).
+  // Linear layers of an int8 model that stay in bf16, by the names of their tensors; nullopt for
+  // those that suffer on a calibration text.
+  std::optional<std::vector<std::string>> bf16_layers = std::nullopt;
+  LoadNotes* notes = nullptr;  // Where loading says what it did; null for nowhere.
 };
 
 }  // namespace gannet::encoder

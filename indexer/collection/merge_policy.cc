@@ -24,25 +24,24 @@ std::optional<MergeChoice> ChooseMerge(std::span<const SegmentSize> segments,
     highest = std::max(highest, TierOf(segment.live(), seal_rows));
   }
   for (size_t tier = 0; tier <= highest; ++tier) {
-    MergeChoice run;
-    size_t alike = 0;
+    // The window [first, i]: of this size or smaller, beginning with one of this size.
+    size_t first = 0, alike = 0;
     uint64_t rows = 0;
+    const auto tier_of = [&](size_t i) { return TierOf(segments[i].live(), seal_rows); };
     for (size_t i = 0; i < segments.size(); ++i) {
-      const size_t own = TierOf(segments[i].live(), seal_rows);
-      const bool fits = rows + segments[i].live() <= limits.segment_rows;
-      if (own > tier || (run.count > 0 && !fits)) {
-        run = {};
+      if (tier_of(i) > tier) {
+        first = i + 1;
         alike = 0;
         rows = 0;
-        if (own > tier) continue;
+        continue;
       }
-      // A run begins with a segment of its own size: smaller ones before it wait for their own.
-      if (run.count == 0 && own < tier) continue;
-      if (run.count == 0) run.first = i;
-      ++run.count;
+      alike += tier_of(i) == tier ? 1 : 0;
       rows += segments[i].live();
-      alike += own == tier ? 1 : 0;
-      if (alike == kFan) return run;
+      for (; first <= i && (rows > limits.segment_rows || tier_of(first) < tier); ++first) {
+        alike -= tier_of(first) == tier ? 1 : 0;
+        rows -= segments[first].live();
+      }
+      if (alike == kFan) return MergeChoice{.first = first, .count = i - first + 1};
     }
   }
   return std::nullopt;

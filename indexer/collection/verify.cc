@@ -43,8 +43,12 @@ class Verifier {
   absl::StatusOr<VerifyReport> Run();
 
  private:
-  enum class Derivable { kNo, kYes };
-  void Report(std::string problem, Derivable derivable);
+  enum class Nature {
+    kDerivable,  // What is wrong follows from what is right.
+    kSource,     // Documents, passages or vectors themselves.
+    kLoss,       // Something is gone, and what is left is sound.
+  };
+  void Report(std::string problem, Nature nature);
 
   absl::Status Open();
   absl::Status CheckSealFile();
@@ -59,6 +63,7 @@ class Verifier {
   absl::Status CheckTotals();
 
   absl::Status WriteRepairs();
+  absl::Status RewriteEntries();
   absl::Status RewriteFamily(Family family);
   absl::StatusOr<std::map<std::string, std::string>> Expected(Family family) const;
   bool Exists(DocumentKey key) const { return passages_of_.contains(key); }
@@ -68,6 +73,8 @@ class Verifier {
   const Repair repair_;
   base::ThreadPool& pool_;
   VerifyReport report_;
+  uint64_t derivable_problems_ = 0;
+  uint64_t source_problems_ = 0;
 
   std::unique_ptr<Store> store_;
   std::unique_ptr<StoreSnapshot> snapshot_;
@@ -86,9 +93,10 @@ class Verifier {
   bool seal_wrong_ = false;
 };
 
-void Verifier::Report(std::string problem, Derivable derivable) {
+void Verifier::Report(std::string problem, Nature nature) {
   ++report_.problems;
-  if (derivable == Derivable::kYes && repair_ == Repair::kDerivable) ++report_.repaired;
+  derivable_problems_ += nature == Nature::kDerivable ? 1 : 0;
+  source_problems_ += nature == Nature::kSource ? 1 : 0;
   if (report_.examples.size() < kMostExamples) report_.examples.push_back(std::move(problem));
 }
 
@@ -112,13 +120,14 @@ absl::Status Verifier::Open() {
 absl::Status Verifier::CheckSealFile() {
   const absl::StatusOr<std::optional<Totals>> seal = ReadSeal(paths_.seal);
   if (!seal.ok()) {
-    Report(std::string(base::Message(seal.status())), Derivable::kYes);
+    Report(std::string(base::Message(seal.status())), Nature::kDerivable);
     seal_wrong_ = true;
     return absl::OkStatus();
   }
   const absl::Status checked = CheckSeal(paths_.seal, *seal, totals_);
   if (checked.ok()) return absl::OkStatus();
-  Report(std::string(base::Message(checked)), seal->has_value() ? Derivable::kNo : Derivable::kYes);
+  Report(std::string(base::Message(checked)),
+         seal->has_value() ? Nature::kLoss : Nature::kDerivable);
   seal_wrong_ = true;
   return absl::OkStatus();
 }
@@ -129,13 +138,13 @@ absl::Status Verifier::CheckDocuments() {
       [&](std::string_view bytes, std::string_view value) -> absl::StatusOr<Store::Visiting> {
         const absl::StatusOr<DocumentKey> key = DecodeKey(bytes);
         if (!key.ok()) {
-          Report(fmt::format("documents: {}", base::Message(key.status())), Derivable::kNo);
+          Report(fmt::format("documents: {}", base::Message(key.status())), Nature::kSource);
           return Store::Visiting::kGoOn;
         }
         const absl::Status checked = CheckDocument(*key, value);
         if (!checked.ok()) {
           passages_of_.try_emplace(*key, 0);
-          Report(fmt::format("document {}: {}", *key, base::Message(checked)), Derivable::kNo);
+          Report(fmt::format("document {}: {}", *key, base::Message(checked)), Nature::kSource);
         }
         return Store::Visiting::kGoOn;
       },
@@ -181,7 +190,7 @@ absl::Status Verifier::CheckCounts() {
     if (found != expected) {
       Report(fmt::format("family {}: {} entries, {} belong to documents", FamilyName(family), found,
                          expected),
-             Derivable::kNo);
+             Nature::kSource);
     }
   }
   return absl::OkStatus();
@@ -199,7 +208,7 @@ absl::Status Verifier::CheckDerivedFamily(Family family, const EntrySum& expecte
   if (found == expected) return absl::OkStatus();
   Report(fmt::format("family {}: its {} entries are not the {} that follow from the documents",
                      FamilyName(family), found.count, expected.count),
-         Derivable::kYes);
+         Nature::kDerivable);
   families_to_rewrite_.push_back(family);
   return absl::OkStatus();
 }
@@ -226,7 +235,7 @@ absl::Status Verifier::CheckSegments() {
   if (tombstones_ != needed_tombstones_) {
     Report(fmt::format("{} tombstones, {} deleted documents are in segments", tombstones_.size(),
                        needed_tombstones_.size()),
-           Derivable::kYes);
+           Nature::kDerivable);
     tombstones_wrong_ = true;
   }
   return absl::OkStatus();
@@ -238,7 +247,7 @@ absl::Status Verifier::CheckSegment(const SegmentRecord& record) {
   absl::Status checked = segment.status();
   if (checked.ok()) checked = CheckRows(record, **segment);
   if (checked.ok()) return absl::OkStatus();
-  Report(fmt::format("segment {}: {}", record.file, base::Message(checked)), Derivable::kYes);
+  Report(fmt::format("segment {}: {}", record.file, base::Message(checked)), Nature::kDerivable);
   files_to_remove_.push_back(paths_.segments / record.file);
   // Made again without its dead: their tombstones stay as they are until then.
   for (const DocumentKey key : tombstones_) {
@@ -287,7 +296,7 @@ absl::Status Verifier::CheckTotals() {
   }
   Report(fmt::format("totals: {} documents and {} passages, there are {} and {}", totals_.documents,
                      totals_.passages, report_.documents, report_.passages),
-         Derivable::kYes);
+         Nature::kDerivable);
   totals_wrong_ = true;
   return absl::OkStatus();
 }
@@ -338,7 +347,7 @@ absl::Status Verifier::RewriteFamily(Family family) {
   return store_->Commit(*batch);
 }
 
-absl::Status Verifier::WriteRepairs() {
+absl::Status Verifier::RewriteEntries() {
   for (const Family family : families_to_rewrite_) GANNET_RETURN_IF_ERROR(RewriteFamily(family));
   StoreBatch batch(*store_);
   if (tombstones_wrong_) {
@@ -357,6 +366,11 @@ absl::Status Verifier::WriteRepairs() {
     GANNET_RETURN_IF_ERROR(store_->Commit(batch));
     GANNET_RETURN_IF_ERROR(WriteSeal(paths_.seal, totals_));
   }
+  return absl::OkStatus();
+}
+
+absl::Status Verifier::WriteRepairs() {
+  GANNET_RETURN_IF_ERROR(RewriteEntries());
   for (const std::filesystem::path& file : files_to_remove_) {
     std::error_code missing_already;
     std::filesystem::remove(file, missing_already);
@@ -371,20 +385,22 @@ absl::StatusOr<VerifyReport> Verifier::Run() {
   GANNET_RETURN_IF_ERROR(Open());
   GANNET_RETURN_IF_ERROR(CheckSealFile());
   if (const absl::Status blocks = store_->VerifyChecksums(); !blocks.ok()) {
-    Report(std::string(base::Message(blocks)), Derivable::kNo);
+    Report(std::string(base::Message(blocks)), Nature::kSource);
   }
   // Where a family cannot be read to its end, what remains is not known.
   for (const auto check : {&Verifier::CheckDocuments, &Verifier::CheckCounts,
                            &Verifier::CheckTotals, &Verifier::CheckSegments}) {
     if (const absl::Status checked = (this->*check)(); !checked.ok()) {
-      Report(std::string(base::Message(checked)), Derivable::kNo);
+      Report(std::string(base::Message(checked)), Nature::kSource);
       return report_;
     }
   }
   GANNET_RETURN_IF_ERROR(CheckDerivedFamily(Family::kIds, expected_ids_));
   GANNET_RETURN_IF_ERROR(CheckDerivedFamily(Family::kFields, expected_fields_));
-  if (repair_ == Repair::kDerivable && report_.problems > 0) {
+  // Nothing is derived from what is damaged itself.
+  if (repair_ == Repair::kDerivable && report_.problems > 0 && source_problems_ == 0) {
     GANNET_RETURN_IF_ERROR(WriteRepairs());
+    report_.repaired = derivable_problems_;
   }
   return report_;
 }
