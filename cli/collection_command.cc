@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -223,8 +225,7 @@ absl::Status Merge(const CollectionFlags& flags) {
 
 absl::Status Export(const CollectionFlags& flags) {
   const auto write = [](std::string_view line) {
-    const bool written = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() &&
-                         std::fputc('\n', stdout) != EOF;
+    const bool written = std::fwrite(line.data(), 1, line.size(), stdout) == line.size();
     return written ? absl::OkStatus() : base::ErrnoStatus(errno, "standard output");
   };
   GANNET_RETURN_IF_ERROR(indexer::Export(

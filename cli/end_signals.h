@@ -1,14 +1,13 @@
 #ifndef GANNET_CLI_END_SIGNALS_H_
 #define GANNET_CLI_END_SIGNALS_H_
 
-#include <csignal>
 #include <string_view>
 
 namespace gannet::cli {
 
-// SIGTERM and SIGINT, kept from the thread that makes this and from every thread that starts while
-// it lives, so that the process ends where it wants to. Afterwards they end it as they always do: a
-// second Ctrl-C does not wait.
+// SIGTERM and SIGINT, for commands that end where they want to: while this lives the first of them
+// is remembered, whichever thread it meets, and the work goes on. A second Ctrl-C, and any signal
+// afterwards, ends the process as it always does. There may be one such object at a time.
 class EndSignals {
  public:
   EndSignals();
@@ -16,17 +15,13 @@ class EndSignals {
   EndSignals& operator=(const EndSignals&) = delete;
   ~EndSignals() { Release(); }
 
-  // Both return the signal's name. Wait waits for one; Poll is empty while none has come, and says
-  // the same from then on.
-  std::string_view Wait();
-  std::string_view Poll();
+  // The name of the signal that came; empty while none has.
+  std::string_view received() const;
+
+  // Waits for a signal and returns its name.
+  std::string_view Wait() const;
 
   void Release();
-
- private:
-  sigset_t signals_;
-  sigset_t before_;
-  int received_ = 0;
 };
 
 }  // namespace gannet::cli

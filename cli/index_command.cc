@@ -130,11 +130,10 @@ absl::Status Index(const IndexFlags& flags) {
                           encoder::Embedder::Open(model_folder, {.precision = precision}));
   fmt::print(stderr, "{}: {}\n", model->name(), model->ComputePath());
   GANNET_ASSIGN_OR_RETURN(const auto collection, OpenCollection(flags, *model));
-  // Before the first thread starts: a thread inherits what is kept from it.
-  EndSignals signals;
   base::ThreadPool pool(flags.threads);
-  options.stop = [&signals] { return !signals.Poll().empty(); };
-  // Segments are put in place at once or not at all: a signal may end their making at any moment.
+  EndSignals signals;
+  options.stop = [&signals] { return !signals.received().empty(); };
+  // Segments are put in place at once or not at all: their making may be ended at any moment.
   options.before_publish = [&signals] { signals.Release(); };
   const absl::StatusOr<indexer::IndexReport> report =
       indexer::RunIndexJob(*model, *collection, options, pool);
@@ -146,7 +145,7 @@ absl::Status Index(const IndexFlags& flags) {
     return absl::Status(report.status().code(), goes_on(base::Message(report.status())));
   }
   if (report->stopped) {
-    return absl::CancelledError(goes_on(fmt::format("stopped by {}", signals.Poll())));
+    return absl::CancelledError(goes_on(fmt::format("stopped by {}", signals.received())));
   }
   PrintReport(*report, *model, *collection);
   return absl::OkStatus();

@@ -64,7 +64,6 @@ absl::Status Serve(const ServeFlags& flags) {
   GANNET_ASSIGN_OR_RETURN(options.listen, service::ParseAddress(flags.listen));
   GANNET_ASSIGN_OR_RETURN(const std::vector<service::Catalog::Source> sources,
                           ParseCollections(flags.collections));
-  // Before the first thread starts: a thread inherits what is kept from it.
   EndSignals signals;
   base::ThreadPool pool(flags.threads);
   std::vector<std::filesystem::path> models;

@@ -253,7 +253,9 @@ class Collection {
 
   virtual absl::StatusOr<CollectionInfo> Info() const = 0;
 
-  // After an error made the collection read-only: tries to go on. The error says why not.
+  // After an error made the collection read-only: tries to go on. The error says why not. The
+  // change whose writing failed may turn out to have reached the disk; it is then visible, as it
+  // would be to whoever opens the collection.
   virtual absl::Status Resume() = 0;
 
   // Copies the collection as it is at one moment into `folder`, which must not exist, while

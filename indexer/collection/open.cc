@@ -12,19 +12,19 @@
 namespace gannet::indexer {
 namespace {
 
-// Brings an opened store's segments and growing part into a view.
-class Opener {
+// Brings the segments and the growing part of a store into a view.
+class ViewLoader {
  public:
-  Opener(const std::filesystem::path& folder, const CollectionOptions& options,
-         OpenedCollection& opened)
+  ViewLoader(const std::filesystem::path& folder, const CollectionOptions& options,
+             const CollectionSchema& schema, Store& store, std::vector<std::string>& report)
       : paths_(folder),
         options_(options),
-        opened_(opened),
-        store_(*opened.store),
-        shape_(ShapeOf(opened.schema)),
-        files_(paths_.segments, opened.schema) {}
+        store_(store),
+        report_(report),
+        shape_(ShapeOf(schema)),
+        files_(paths_.segments, schema) {}
 
-  absl::Status Run(const std::optional<Totals>& seal);
+  absl::StatusOr<std::shared_ptr<const View>> Run();
 
  private:
   absl::Status OpenSegments();
@@ -36,8 +36,8 @@ class Opener {
 
   const CollectionPaths paths_;
   const CollectionOptions& options_;
-  OpenedCollection& opened_;
   Store& store_;
+  std::vector<std::string>& report_;
   const VectorShape shape_;
   const SegmentFiles files_;
   View view_;
@@ -45,11 +45,8 @@ class Opener {
   std::vector<SegmentRecord> mended_;   // As they were in the store.
 };
 
-absl::Status Opener::Run(const std::optional<Totals>& seal) {
-  GANNET_ASSIGN_OR_RETURN(const auto text, store_.Read(Family::kMeta, kTotalsEntry));
-  if (!text.has_value()) return absl::DataLossError("the totals are missing in the store");
-  GANNET_ASSIGN_OR_RETURN(view_.totals, DecodeTotals(*text));
-  GANNET_RETURN_IF_ERROR(CheckSeal(paths_.seal, seal, view_.totals));
+absl::StatusOr<std::shared_ptr<const View>> ViewLoader::Run() {
+  GANNET_ASSIGN_OR_RETURN(view_.totals, ReadTotals(store_));
   GANNET_RETURN_IF_ERROR(OpenSegments());
   GANNET_RETURN_IF_ERROR(MarkTombstones());
   if (!mended_.empty()) GANNET_RETURN_IF_ERROR(RecordMended());
@@ -61,15 +58,11 @@ absl::Status Opener::Run(const std::optional<Totals>& seal) {
                       view_.totals.passages));
     }
   }
-  if (options_.access != Access::kRead) {
-    if (!seal.has_value()) GANNET_RETURN_IF_ERROR(WriteSeal(paths_.seal, view_.totals));
-    GANNET_RETURN_IF_ERROR(RemoveStrays());
-  }
-  opened_.view = std::make_shared<const View>(std::move(view_));
-  return absl::OkStatus();
+  if (options_.access != Access::kRead) GANNET_RETURN_IF_ERROR(RemoveStrays());
+  return std::make_shared<const View>(std::move(view_));
 }
 
-absl::Status Opener::OpenSegments() {
+absl::Status ViewLoader::OpenSegments() {
   GANNET_ASSIGN_OR_RETURN(const auto text, store_.Read(Family::kMeta, kSegmentsEntry));
   if (!text.has_value()) return absl::OkStatus();
   GANNET_ASSIGN_OR_RETURN(const std::vector<SegmentRecord> records, DecodeSegments(*text));
@@ -85,7 +78,7 @@ absl::Status Opener::OpenSegments() {
 
 // The segment of a record; made from the store where its file cannot be used, null where nothing of
 // it is left there.
-absl::StatusOr<std::shared_ptr<const Segment>> Opener::OpenOrMake(const SegmentRecord& record) {
+absl::StatusOr<std::shared_ptr<const Segment>> ViewLoader::OpenOrMake(const SegmentRecord& record) {
   absl::StatusOr<std::shared_ptr<const Segment>> opened = files_.Open(record);
   if (opened.ok()) return opened;
   const absl::Status why = opened.status();
@@ -96,10 +89,9 @@ absl::StatusOr<std::shared_ptr<const Segment>> Opener::OpenOrMake(const SegmentR
   GANNET_ASSIGN_OR_RETURN(
       PassageRows rows, ReadRows(store_, nullptr, shape_, record.first, record.last, ~uint64_t{0}));
   const bool reading = options_.access == Access::kRead;
-  opened_.report.push_back(fmt::format("{}: {}", base::Message(why),
-                                       reading
-                                           ? "its passages are searched one by one, from the store"
-                                           : "made again from the store"));
+  report_.push_back(fmt::format("{}: {}", base::Message(why),
+                                reading ? "its passages are searched one by one, from the store"
+                                        : "made again from the store"));
   if (!reading) mended_.push_back(record);
   if (rows.keys.empty()) return nullptr;
   if (reading) return files_.InMemory(record, std::move(rows));
@@ -107,7 +99,7 @@ absl::StatusOr<std::shared_ptr<const Segment>> Opener::OpenOrMake(const SegmentR
   return files_.Build(std::move(rows), options_.pool != nullptr ? *options_.pool : caller_alone);
 }
 
-absl::Status Opener::MarkTombstones() {
+absl::Status ViewLoader::MarkTombstones() {
   ViewChange change;
   GANNET_RETURN_IF_ERROR(store_.Visit(
       Family::kTombstones, {},
@@ -125,7 +117,7 @@ absl::Status Opener::MarkTombstones() {
 }
 
 // The new list, without the tombstones of the segments that were made without their dead.
-absl::Status Opener::RecordMended() {
+absl::Status ViewLoader::RecordMended() {
   StoreBatch batch(store_);
   for (const SegmentRecord& record : mended_) {
     GANNET_RETURN_IF_ERROR(store_.Visit(
@@ -143,7 +135,7 @@ absl::Status Opener::RecordMended() {
   return WriteSeal(paths_.seal, view_.totals);
 }
 
-absl::Status Opener::ReadGrowing() {
+absl::Status ViewLoader::ReadGrowing() {
   const std::optional<PassageKey> last = view_.LastSealed();
   GANNET_ASSIGN_OR_RETURN(PassageRows rows,
                           ReadRows(store_, nullptr, shape_, last.has_value() ? *last + 1 : 0,
@@ -157,13 +149,13 @@ absl::Status Opener::ReadGrowing() {
 }
 
 // What a crash left between the making of a segment and its entry in the list, or its removal.
-absl::Status Opener::RemoveStrays() {
+absl::Status ViewLoader::RemoveStrays() {
   GANNET_ASSIGN_OR_RETURN(const std::vector<std::filesystem::path> strays, files_.Strays(records_));
   for (const std::filesystem::path& stray : strays) {
     std::error_code error;
     std::filesystem::remove(stray, error);
-    opened_.report.push_back(fmt::format("{}: belongs to no segment, {}", stray.string(),
-                                         error ? error.message() : "removed"));
+    report_.push_back(fmt::format("{}: belongs to no segment, {}", stray.string(),
+                                  error ? error.message() : "removed"));
   }
   return absl::OkStatus();
 }
@@ -221,10 +213,31 @@ absl::Status OpenRest(const std::filesystem::path& folder, const CollectionOptio
   GANNET_ASSIGN_OR_RETURN(auto schema, ReadSchema(*opened.store));
   if (!schema.has_value()) return absl::NotFoundError("an empty store, no collection");
   opened.schema = *std::move(schema);
-  return Opener(folder, options, opened).Run(seal);
+  const CollectionPaths paths(folder);
+  GANNET_ASSIGN_OR_RETURN(const Totals totals, ReadTotals(*opened.store));
+  GANNET_RETURN_IF_ERROR(CheckSeal(paths.seal, seal, totals));
+  if (!seal.has_value() && options.access != Access::kRead) {
+    GANNET_RETURN_IF_ERROR(WriteSeal(paths.seal, totals));
+  }
+  GANNET_ASSIGN_OR_RETURN(opened.view,
+                          LoadView(folder, options, opened.schema, *opened.store, opened.report));
+  return absl::OkStatus();
 }
 
 }  // namespace
+
+absl::StatusOr<Totals> ReadTotals(const Store& store) {
+  GANNET_ASSIGN_OR_RETURN(const auto text, store.Read(Family::kMeta, kTotalsEntry));
+  if (!text.has_value()) return absl::DataLossError("the totals are missing in the store");
+  return DecodeTotals(*text);
+}
+
+absl::StatusOr<std::shared_ptr<const View>> LoadView(const std::filesystem::path& folder,
+                                                     const CollectionOptions& options,
+                                                     const CollectionSchema& schema, Store& store,
+                                                     std::vector<std::string>& report) {
+  return ViewLoader(folder, options, schema, store, report).Run();
+}
 
 absl::StatusOr<OpenedCollection> OpenParts(const std::filesystem::path& folder,
                                            const CollectionOptions& options) {

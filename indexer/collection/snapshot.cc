@@ -15,14 +15,6 @@
 namespace gannet::indexer {
 namespace {
 
-// The totals of a store that nobody changes.
-absl::StatusOr<Totals> ReadTotals(const std::filesystem::path& folder) {
-  GANNET_ASSIGN_OR_RETURN(const auto store, Store::OpenForReading(folder));
-  GANNET_ASSIGN_OR_RETURN(const auto text, store->Read(Family::kMeta, kTotalsEntry));
-  if (!text.has_value()) return absl::DataLossError("the totals are missing in the store");
-  return DecodeTotals(*text);
-}
-
 // Entries that tell how the work was done, not what came of it.
 bool IsOperational(std::string_view entry) {
   return entry == kMeasuredRecallEntry || entry == kSampledRecallEntry ||
@@ -75,7 +67,8 @@ absl::Status StoredCollection::Snapshot(const std::filesystem::path& folder) {
     if (segment.origin() != Segment::Origin::kFile) continue;
     GANNET_RETURN_IF_ERROR(LinkOrCopy(segment.path(), copy.segments / segment.path().filename()));
   }
-  GANNET_ASSIGN_OR_RETURN(const Totals totals, ReadTotals(copy.store));
+  GANNET_ASSIGN_OR_RETURN(const auto copied, Store::OpenForReading(copy.store));
+  GANNET_ASSIGN_OR_RETURN(const Totals totals, ReadTotals(*copied));
   GANNET_RETURN_IF_ERROR(WriteSeal(copy.seal, totals));
   return made.Finish();
 }

@@ -62,9 +62,9 @@ StoredCollection::StoredCollection(const std::filesystem::path& folder,
       open_report_(std::move(opened.report)),
       store_(std::move(opened.store)),
       stored_fields_(*store_),
-      fields_(stored_fields_),
       queue_([this](std::span<Change* const> group) { Commit(group); }),
       view_(std::move(opened.view)),
+      fields_(std::make_shared<FieldIndex>(stored_fields_)),
       sealed_sequence_(view_->totals.sequence),
       sampler_(options.access == Access::kWrite ? options.recall_sample_interval : 0) {
   if (options_.access == Access::kRead) read_only_because_ = "it was opened for reading";
@@ -105,19 +105,30 @@ absl::Status StoredCollection::Resume() {
   const std::lock_guard lock(maintenance_);
   if (health().writable) return absl::OkStatus();
   GANNET_RETURN_IF_ERROR(store_->Resume());
-  // Changes are refused meanwhile, so the store must be where the last good one left it.
-  const Totals totals = CurrentView()->totals;
-  GANNET_ASSIGN_OR_RETURN(const auto stored, store_->Read(Family::kMeta, kTotalsEntry));
-  if (stored != EncodeTotals(totals)) {
-    return absl::FailedPreconditionError(
-        fmt::format("{}: the store has a change whose writing failed; open the collection again",
-                    folder_.string()));
-  }
+  GANNET_ASSIGN_OR_RETURN(const auto totals, store_->Read(Family::kMeta, kTotalsEntry));
+  if (totals != EncodeTotals(CurrentView()->totals)) GANNET_RETURN_IF_ERROR(Reload());
+  // What is there already, written again: does it work?
   StoreBatch probe(*store_);
-  probe.Put(Family::kMeta, kTotalsEntry, *stored);
+  probe.Put(Family::kMeta, kTotalsEntry, EncodeTotals(CurrentView()->totals));
   GANNET_RETURN_IF_ERROR(store_->Commit(probe));
   const std::lock_guard health_lock(health_mutex_);
   read_only_because_.clear();
+  return absl::OkStatus();
+}
+
+// The change whose writing failed has reached the disk after all.
+absl::Status StoredCollection::Reload() {
+  std::vector<std::string> report;
+  GANNET_ASSIGN_OR_RETURN(std::shared_ptr<const View> view,
+                          LoadView(folder_, options_, schema_, *store_, report));
+  for (const std::string& line : report) base::LogWarning(line);
+  epoch_.fetch_add(1);
+  {
+    const std::lock_guard lock(view_mutex_);
+    view_ = std::move(view);
+    fields_ = std::make_shared<FieldIndex>(stored_fields_);
+  }
+  epoch_.fetch_add(1);
   return absl::OkStatus();
 }
 
@@ -170,7 +181,7 @@ absl::Status StoredCollection::CommitTransaction(Transaction& transaction) {
     deleted_meanwhile_->insert(deleted_meanwhile_->end(), deleted.begin(), deleted.end());
   }
   epoch_.fetch_add(1);
-  fields_.Apply(transaction.field_changes());
+  Fields()->Apply(transaction.field_changes());
   {
     const std::lock_guard lock(view_mutex_);
     view_ = std::move(after);
@@ -222,7 +233,7 @@ absl::StatusOr<uint64_t> StoredCollection::Delete(std::span<const std::string> i
 absl::StatusOr<uint64_t> StoredCollection::DeleteWhere(const Filter& filter) {
   uint64_t deleted = 0;
   GANNET_RETURN_IF_ERROR(SubmitAlone([&](Transaction& transaction) -> absl::Status {
-    GANNET_ASSIGN_OR_RETURN(const DocumentSet passing, fields_.Evaluate(filter));
+    GANNET_ASSIGN_OR_RETURN(const DocumentSet passing, Fields()->Evaluate(filter));
     absl::Status status;
     passing.ForEach([&](DocumentKey key) {
       if (status.ok()) status = transaction.DeleteKey(key);
@@ -286,7 +297,7 @@ absl::StatusOr<std::optional<std::string>> StoredCollection::ReadCheckpoint(
 }
 
 absl::StatusOr<uint64_t> StoredCollection::Count(const Filter& filter) const {
-  GANNET_ASSIGN_OR_RETURN(const DocumentSet passing, fields_.Evaluate(filter));
+  GANNET_ASSIGN_OR_RETURN(const DocumentSet passing, Fields()->Evaluate(filter));
   return passing.Count();
 }
 
@@ -295,6 +306,11 @@ absl::StatusOr<uint64_t> StoredCollection::Count(const Filter& filter) const {
 std::shared_ptr<const View> StoredCollection::CurrentView() const {
   const std::lock_guard lock(view_mutex_);
   return view_;
+}
+
+std::shared_ptr<FieldIndex> StoredCollection::Fields() const {
+  const std::lock_guard lock(view_mutex_);
+  return fields_;
 }
 
 absl::Status StoredCollection::CheckSearchable(const View& view) const {
@@ -329,7 +345,7 @@ absl::StatusOr<StoredCollection::FilteredView> StoredCollection::TakeView(
   FilteredView taken{.view = CurrentView(), .passing = std::nullopt};
   for (int i = 0; filter != nullptr && i < kMostTries; ++i) {
     const uint64_t epoch = epoch_.load();
-    GANNET_ASSIGN_OR_RETURN(taken.passing, fields_.Evaluate(*filter));
+    GANNET_ASSIGN_OR_RETURN(taken.passing, Fields()->Evaluate(*filter));
     taken.view = CurrentView();
     if (epoch % 2 == 0 && epoch_.load() == epoch) break;
   }

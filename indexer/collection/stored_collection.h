@@ -44,7 +44,16 @@ struct OpenedCollection {
   std::vector<std::string> report;
 };
 
-// Opens the store and the segments, mends segments where the access allows it.
+absl::StatusOr<Totals> ReadTotals(const Store& store);
+
+// Brings the segments and the growing part of a store into a view; mends segments where the access
+// allows it, and adds to `report` what it found.
+absl::StatusOr<std::shared_ptr<const View>> LoadView(const std::filesystem::path& folder,
+                                                     const CollectionOptions& options,
+                                                     const CollectionSchema& schema, Store& store,
+                                                     std::vector<std::string>& report);
+
+// Opens the store and loads its view.
 absl::StatusOr<OpenedCollection> OpenParts(const std::filesystem::path& folder,
                                            const CollectionOptions& options);
 
@@ -117,10 +126,12 @@ class StoredCollection final : public Collection {
   void Commit(std::span<Change* const> group);
   absl::Status CommitTransaction(Transaction& transaction);
   void TurnReadOnly(const absl::Status& cause);
+  absl::Status Reload();  // Requires maintenance_, and that no changes are accepted.
   absl::Status PutPrepared(std::vector<PreparedDocument> documents, const Checkpoint* checkpoint);
 
   // Searching.
   std::shared_ptr<const View> CurrentView() const;
+  std::shared_ptr<FieldIndex> Fields() const;
   absl::Status CheckSearchable(const View& view) const;
   absl::StatusOr<std::vector<float>> PrepareQuery(std::span<const float> query) const;
   // A view and the documents of the same moment that the filter (which may be null) lets pass.
@@ -159,12 +170,12 @@ class StoredCollection final : public Collection {
   const std::vector<std::string> open_report_;
   const std::unique_ptr<Store> store_;
   const StoredFields stored_fields_;
-  FieldIndex fields_;
 
   CommitQueue queue_;
-  mutable std::mutex view_mutex_;  // Of view_, held while the pointer is copied or set.
+  mutable std::mutex view_mutex_;  // Of the two below, held while a pointer is copied or set.
   std::shared_ptr<const View> view_;
-  // Odd while fields_ and view_ are brought to a new state one after the other.
+  std::shared_ptr<FieldIndex> fields_;
+  // Odd while *fields_ and view_ are brought to a new state one after the other.
   std::atomic<uint64_t> epoch_{0};
 
   mutable std::mutex health_mutex_;

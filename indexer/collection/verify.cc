@@ -63,6 +63,7 @@ class Verifier {
   absl::Status CheckTotals();
 
   absl::Status WriteRepairs();
+  absl::Status RewriteEntries();
   absl::Status RewriteFamily(Family family);
   absl::StatusOr<std::map<std::string, std::string>> Expected(Family family) const;
   bool Exists(DocumentKey key) const { return passages_of_.contains(key); }
@@ -346,7 +347,7 @@ absl::Status Verifier::RewriteFamily(Family family) {
   return store_->Commit(*batch);
 }
 
-absl::Status Verifier::WriteRepairs() {
+absl::Status Verifier::RewriteEntries() {
   for (const Family family : families_to_rewrite_) GANNET_RETURN_IF_ERROR(RewriteFamily(family));
   StoreBatch batch(*store_);
   if (tombstones_wrong_) {
@@ -365,6 +366,11 @@ absl::Status Verifier::WriteRepairs() {
     GANNET_RETURN_IF_ERROR(store_->Commit(batch));
     GANNET_RETURN_IF_ERROR(WriteSeal(paths_.seal, totals_));
   }
+  return absl::OkStatus();
+}
+
+absl::Status Verifier::WriteRepairs() {
+  GANNET_RETURN_IF_ERROR(RewriteEntries());
   for (const std::filesystem::path& file : files_to_remove_) {
     std::error_code missing_already;
     std::filesystem::remove(file, missing_already);

@@ -143,7 +143,8 @@ absl::StatusOr<Filter> ParseFilter(const Parsed& json, const std::string& place)
     return Error(place,
                  fmt::format("expected one of and, or, not, field, found {}", Excerpt(json)));
   }
-  const auto& [word, operand] = *json.items().begin();
+  const std::string& word = json.begin().key();
+  const auto& operand = *json.begin();
   const std::string there = fmt::format("{}.{}", place, word);
   if (word == "and") return ParseList(Kind::kAnd, operand, there);
   if (word == "or") return ParseList(Kind::kOr, operand, there);

@@ -9,6 +9,9 @@
 
 #include <array>
 #include <cassert>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -84,8 +87,28 @@ struct Store::State {
   explicit State(std::filesystem::path folder_in) : folder(std::move(folder_in)) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
-  ~State() {
+  ~State() { Close(); }
+
+  rocksdb::Status Open(const rocksdb::DBOptions& options) {
+    rocksdb::DB* opened = nullptr;
+    rocksdb::Status status =
+        rocksdb::DB::Open(options, folder.string(), Families(), &handles, &opened);
+    db.reset(opened);
+    return status;
+  }
+
+  rocksdb::Status OpenReadOnly() {
+    rocksdb::DB* opened = nullptr;
+    rocksdb::Status status = rocksdb::DB::OpenForReadOnly(DatabaseOptions(), folder.string(),
+                                                          Families(), &handles, &opened);
+    db.reset(opened);
+    return status;
+  }
+
+  void Close() {
     for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
+    handles.clear();
+    db.reset();
   }
 
   absl::Status Convert(const rocksdb::Status& status) const {
@@ -93,23 +116,55 @@ struct Store::State {
     return absl::Status(CodeOf(status), fmt::format("{}: {}", folder.string(), status.ToString()));
   }
 
+  absl::Status CheckOpen() const {
+    if (db != nullptr) return absl::OkStatus();
+    return absl::UnavailableError(fmt::format("{}: could not be opened again", folder.string()));
+  }
+
   rocksdb::ColumnFamilyHandle* Handle(Family family) const {
     return handles[static_cast<size_t>(family)];
   }
 
   const std::filesystem::path folder;
-  std::unique_ptr<rocksdb::DB> db;
+  std::unique_ptr<rocksdb::DB> db;  // Null after a Resume that failed altogether.
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
+
+  std::mutex use_mutex;
+  std::condition_variable use_changed;
+  size_t users = 0;
+  bool reopening = false;
+};
+
+// Keeps the database from being opened anew. May end on another thread than it began on, which a
+// shared_mutex would not allow.
+class Store::Use {
+ public:
+  explicit Use(State& state) : state_(state) {
+    std::unique_lock lock(state.use_mutex);
+    state.use_changed.wait(lock, [&] { return !state.reopening; });
+    ++state.users;
+  }
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+  ~Use() {
+    const std::lock_guard lock(state_.use_mutex);
+    if (--state_.users == 0) state_.use_changed.notify_all();
+  }
+
+ private:
+  State& state_;
 };
 
 struct StoreSnapshot::State {
-  State(rocksdb::DB* db_in) : db(db_in), snapshot(db->GetSnapshot()) {}
+  explicit State(Store::State& store)
+      : use(store), db(store.db.get()), snapshot(db != nullptr ? db->GetSnapshot() : nullptr) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() {
     if (snapshot != nullptr) db->ReleaseSnapshot(snapshot);
   }
 
+  const Store::Use use;
   rocksdb::DB* const db;
   const rocksdb::Snapshot* const snapshot;  // Null in a store that does not change.
 };
@@ -118,9 +173,10 @@ StoreSnapshot::StoreSnapshot(std::unique_ptr<State> state) : state_(std::move(st
 StoreSnapshot::~StoreSnapshot() = default;
 
 struct StoreBatch::State {
-  explicit State(const Store& store_in) : store(*store_in.state_) {}
+  explicit State(const Store& store_in) : store(*store_in.state_), use(store) {}
 
-  const Store::State& store;
+  Store::State& store;
+  const Store::Use use;
   rocksdb::WriteBatchWithIndex batch{rocksdb::BytewiseComparator(), 0, /*overwrite_key=*/true};
 };
 
@@ -143,6 +199,7 @@ void StoreBatch::Delete(Family family, std::string_view key) {
 
 absl::StatusOr<std::optional<std::string>> StoreBatch::Read(Family family,
                                                             std::string_view key) const {
+  GANNET_RETURN_IF_ERROR(state_->store.CheckOpen());
   std::string value;
   const rocksdb::Status status =
       state_->batch.GetFromBatchAndDB(state_->store.db.get(), rocksdb::ReadOptions(),
@@ -172,14 +229,11 @@ absl::StatusOr<std::unique_ptr<Store>> Store::OpenForReading(const std::filesyst
         fmt::format("{}: no collection here", folder.parent_path().string()));
   }
   auto state = std::make_unique<State>(folder);
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(DatabaseOptions(), folder.string(),
-                                                              Families(), &state->handles, &db);
+  const rocksdb::Status status = state->OpenReadOnly();
   if (status.IsNotFound()) {
     return absl::DataLossError(fmt::format("{}: {}", folder.string(), status.ToString()));
   }
   GANNET_RETURN_IF_ERROR(state->Convert(status));
-  state->db.reset(db);
   return std::unique_ptr<Store>(new Store(std::move(state)));
 }
 
@@ -202,9 +256,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::OpenWritable(const std::filesystem
   rocksdb::DBOptions options = DatabaseOptions();
   options.create_if_missing = creation == Creation::kAllowed;
   options.create_missing_column_families = creation == Creation::kAllowed;
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Status status =
-      rocksdb::DB::Open(options, folder.string(), Families(), &state->handles, &db);
+  const rocksdb::Status status = state->Open(options);
   const std::string message = status.ToString();
   if (status.IsIOError() && (message.find("lock file") != std::string::npos ||
                              message.find("lock hold") != std::string::npos)) {
@@ -216,17 +268,19 @@ absl::StatusOr<std::unique_ptr<Store>> Store::OpenWritable(const std::filesystem
     return absl::DataLossError(fmt::format("{}: {}", folder.string(), message));
   }
   GANNET_RETURN_IF_ERROR(state->Convert(status));
-  state->db.reset(db);
   return std::unique_ptr<Store>(new Store(std::move(state)));
 }
 
 std::unique_ptr<StoreSnapshot> Store::TakeSnapshot() const {
   return std::unique_ptr<StoreSnapshot>(
-      new StoreSnapshot(std::make_unique<StoreSnapshot::State>(state_->db.get())));
+      new StoreSnapshot(std::make_unique<StoreSnapshot::State>(*state_)));
 }
 
 absl::StatusOr<std::optional<std::string>> Store::Read(Family family, std::string_view key,
                                                        const StoreSnapshot* snapshot) const {
+  std::optional<Use> use;
+  if (snapshot == nullptr) use.emplace(*state_);
+  GANNET_RETURN_IF_ERROR(state_->CheckOpen());
   rocksdb::ReadOptions options;
   if (snapshot != nullptr) options.snapshot = snapshot->state_->snapshot;
   std::string value;
@@ -239,6 +293,9 @@ absl::StatusOr<std::optional<std::string>> Store::Read(Family family, std::strin
 
 absl::Status Store::Visit(Family family, const Range& range, Visitor visit,
                           const StoreSnapshot* snapshot) const {
+  std::optional<Use> use;
+  if (snapshot == nullptr) use.emplace(*state_);
+  GANNET_RETURN_IF_ERROR(state_->CheckOpen());
   rocksdb::ReadOptions options;
   options.fill_cache = false;
   if (snapshot != nullptr) options.snapshot = snapshot->state_->snapshot;
@@ -254,19 +311,46 @@ absl::Status Store::Visit(Family family, const Range& range, Visitor visit,
   return state_->Convert(entry->status());
 }
 
-absl::Status Store::Commit(StoreBatch& batch) {
+absl::Status Store::Commit(StoreBatch& batch) {  // The batch uses the database.
+  GANNET_RETURN_IF_ERROR(state_->CheckOpen());
   rocksdb::WriteOptions options;
   options.sync = true;
   return state_->Convert(state_->db->Write(options, batch.state_->batch.GetWriteBatch()));
 }
 
-absl::Status Store::Resume() { return state_->Convert(state_->db->Resume()); }
+absl::Status Store::Resume() {
+  std::unique_lock lock(state_->use_mutex);
+  state_->use_changed.wait(lock, [&] { return !state_->reopening; });
+  state_->reopening = true;
+  state_->use_changed.wait(lock, [&] { return state_->users == 0; });
+  lock.unlock();
+  absl::Status resumed = state_->CheckOpen();
+  if (resumed.ok()) resumed = state_->Convert(state_->db->Resume());
+  // RocksDB goes on by itself after a full disk, but not after other errors.
+  if (!resumed.ok()) resumed = Reopen();
+  lock.lock();
+  state_->reopening = false;
+  state_->use_changed.notify_all();
+  return resumed;
+}
+
+absl::Status Store::Reopen() {
+  state_->Close();
+  const rocksdb::Status opened = state_->Open(DatabaseOptions());
+  if (opened.ok()) return absl::OkStatus();
+  state_->OpenReadOnly().PermitUncheckedError();  // Else nothing can be read: see CheckOpen.
+  return state_->Convert(opened);
+}
 
 absl::Status Store::Flush() {
+  const Use use(*state_);
+  GANNET_RETURN_IF_ERROR(state_->CheckOpen());
   return state_->Convert(state_->db->Flush(rocksdb::FlushOptions(), state_->handles));
 }
 
 absl::Status Store::Compact() {
+  const Use use(*state_);
+  GANNET_RETURN_IF_ERROR(state_->CheckOpen());
   for (rocksdb::ColumnFamilyHandle* handle : state_->handles) {
     rocksdb::CompactRangeOptions options;
     options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
@@ -277,10 +361,14 @@ absl::Status Store::Compact() {
 }
 
 absl::Status Store::VerifyChecksums() const {
+  const Use use(*state_);
+  GANNET_RETURN_IF_ERROR(state_->CheckOpen());
   return state_->Convert(state_->db->VerifyChecksum());
 }
 
 absl::Status Store::WriteCheckpoint(const std::filesystem::path& folder) const {
+  const Use use(*state_);
+  GANNET_RETURN_IF_ERROR(state_->CheckOpen());
   rocksdb::Checkpoint* made = nullptr;
   GANNET_RETURN_IF_ERROR(state_->Convert(rocksdb::Checkpoint::Create(state_->db.get(), &made)));
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);

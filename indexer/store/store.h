@@ -31,7 +31,8 @@ inline constexpr size_t kFamilies = 8;
 
 std::string_view FamilyName(Family family);
 
-// The store as it was at one moment; must not outlive it.
+// The store as it was at one moment; must not outlive it. A thread that holds one reads through it:
+// Store::Resume waits until it is gone.
 class StoreSnapshot {
  public:
   StoreSnapshot(const StoreSnapshot&) = delete;
@@ -47,7 +48,8 @@ class StoreSnapshot {
 
 class Store;
 
-// Changes that are written together, or not at all. Reads see them on top of the store.
+// Changes that are written together, or not at all. Reads see them on top of the store, which must
+// outlive the batch.
 class StoreBatch {
  public:
   explicit StoreBatch(const Store& store);
@@ -108,7 +110,10 @@ class Store {
   // Writes the batch and syncs it.
   absl::Status Commit(StoreBatch& batch);
 
-  // After a failed write: makes the store writable again, where the cause is gone.
+  // After a failed write: makes the store writable again, where the cause is gone, by opening it
+  // anew if it must; waits for reads that are under way, and lets others wait. A batch whose
+  // writing failed may be there afterwards. On an error the store can still be read, if at all
+  // possible.
   absl::Status Resume();
 
   // Moves everything from memory and log into table files.
@@ -124,12 +129,15 @@ class Store {
 
  private:
   friend class StoreBatch;
+  friend class StoreSnapshot;
   struct State;
+  class Use;
   explicit Store(std::unique_ptr<State> state);
 
   enum class Creation { kAllowed, kForbidden };
   static absl::StatusOr<std::unique_ptr<Store>> OpenWritable(const std::filesystem::path& folder,
                                                              Creation creation);
+  absl::Status Reopen();
 
   std::unique_ptr<State> state_;
 };

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -13,28 +14,13 @@ namespace gannet {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using testing::Process;
+using testing::Outcome;
+using testing::RunGannet;
 using testing::TemporaryFolder;
 
 constexpr char kModel[] = GANNET_TEST_DATA "/tiny_bert";
-
-struct Outcome {
-  int exit_code;
-  std::string output;
-  std::string errors;
-};
-
-Outcome Gannet(const std::vector<std::string>& arguments) {
-  Process process(arguments);
-  Outcome outcome;
-  for (std::string line = process.ReadLine(); !line.empty(); line = process.ReadLine()) {
-    outcome.output += line + "\n";
-  }
-  outcome.exit_code = process.Wait();
-  outcome.errors = process.ErrorOutput();
-  return outcome;
-}
 
 class IndexSearchTest : public ::testing::Test {
  protected:
@@ -47,7 +33,7 @@ class IndexSearchTest : public ::testing::Test {
                                           "--input",
                                           folder_.Write("corpus.jsonl", corpus).string()};
     arguments.insert(arguments.end(), more.begin(), more.end());
-    return Gannet(arguments);
+    return RunGannet(arguments);
   }
 
   std::string Collection() const { return (folder_.path() / "collection").string(); }
@@ -63,10 +49,10 @@ constexpr std::string_view kCorpus =
 TEST_F(IndexSearchTest, AnswersWithTheDocumentItself) {
   const Outcome indexed = Index(kCorpus);
   ASSERT_EQ(indexed.exit_code, 0) << indexed.errors;
-  EXPECT_THAT(indexed.output, HasSubstr("3 documents read"));
+  EXPECT_THAT(indexed.output, HasSubstr("3 documents read (jsonl)"));
   EXPECT_THAT(indexed.errors, HasSubstr("indexing 100 %")) << "plain lines where no terminal is";
 
-  const Outcome found = Gannet(
+  const Outcome found = RunGannet(
       {"search", "--collection", Collection(), "Sea the sea and the stone", "-k", "2", "--json"});
   ASSERT_EQ(found.exit_code, 0) << found.errors;
   const nlohmann::json answer = nlohmann::json::parse(found.output);
@@ -76,7 +62,7 @@ TEST_F(IndexSearchTest, AnswersWithTheDocumentItself) {
   EXPECT_EQ(answer["hits"][0]["metadata"]["depth"], 12);
   EXPECT_EQ(answer["query_tokens"]["read"], answer["query_tokens"]["total"]);
 
-  const Outcome table = Gannet({"search", "--collection", Collection(), "sea"});
+  const Outcome table = RunGannet({"search", "--collection", Collection(), "sea"});
   EXPECT_THAT(table.output, HasSubstr("3 hits in "));
 }
 
@@ -84,7 +70,7 @@ TEST_F(IndexSearchTest, AQueryLongerThanTheModelIsReadUpToItsLimitAndSaysSo) {
   ASSERT_EQ(Index(kCorpus).exit_code, 0);
   std::string query;
   for (int i = 0; i < 60; ++i) query += "sea ";
-  const Outcome found = Gannet({"search", "--collection", Collection(), query, "--json"});
+  const Outcome found = RunGannet({"search", "--collection", Collection(), query, "--json"});
   const nlohmann::json answer = nlohmann::json::parse(found.output);
   EXPECT_EQ(answer["query_tokens"]["total"], 62);
   EXPECT_EQ(answer["query_tokens"]["read"], 48);
@@ -93,37 +79,61 @@ TEST_F(IndexSearchTest, AQueryLongerThanTheModelIsReadUpToItsLimitAndSaysSo) {
 TEST_F(IndexSearchTest, ABadLineStopsTheJobAndIsNamed) {
   const Outcome stopped = Index(std::string(kCorpus) + "{\"_id\":\"a\"}\n");
   EXPECT_EQ(stopped.exit_code, 1);
-  EXPECT_THAT(stopped.errors, AllOf(HasSubstr("corpus.jsonl:4: field _id: \"a\" was there before"),
+  EXPECT_THAT(stopped.errors, AllOf(HasSubstr("corpus.jsonl:4: id \"a\" was there before"),
                                     HasSubstr("the collection holds 3 documents")));
   const Outcome skipped = Index(std::string(kCorpus) + "oops\n", {"--skip-bad-lines"});
   EXPECT_EQ(skipped.exit_code, 0);
-  EXPECT_THAT(skipped.output, AllOf(HasSubstr("1 bad lines were skipped"),
-                                    HasSubstr("corpus.jsonl:4"), HasSubstr("3 unchanged")));
+  EXPECT_THAT(skipped.output,
+              AllOf(HasSubstr("1 bad records were skipped"), HasSubstr("corpus.jsonl:4"),
+                    HasSubstr("went on behind 3 records")));
 }
 
 TEST_F(IndexSearchTest, ErrorsNameWhatIsWrong) {
-  const Outcome no_collection = Gannet({"search", "--collection", Collection(), "sea"});
+  const Outcome no_collection = RunGannet({"search", "--collection", Collection(), "sea"});
   EXPECT_EQ(no_collection.exit_code, 1);
   EXPECT_THAT(no_collection.errors, HasSubstr(Collection() + ": no collection here"));
 
   ASSERT_EQ(Index(kCorpus).exit_code, 0);
-  const Outcome empty_query = Gannet({"search", "--collection", Collection(), "  "});
+  const Outcome empty_query = RunGannet({"search", "--collection", Collection(), "  "});
   EXPECT_EQ(empty_query.exit_code, 1);
   EXPECT_THAT(empty_query.errors, HasSubstr("the query is empty"));
 
-  const Outcome no_model = Gannet({"index", "--collection", Collection(), "--model",
-                                   "/nonexistent/m", "--input", "/nonexistent/c"});
+  const Outcome no_model = RunGannet({"index", "--collection", Collection(), "--model",
+                                      "/nonexistent/m", "--input", "/nonexistent/c"});
   EXPECT_EQ(no_model.exit_code, 1);
   EXPECT_THAT(no_model.errors, HasSubstr("/nonexistent/m"));
 
-  const Outcome no_input = Gannet(
+  const Outcome no_input = RunGannet(
       {"index", "--collection", Collection(), "--model", kModel, "--input", "/nonexistent/c"});
   EXPECT_EQ(no_input.exit_code, 1);
   EXPECT_THAT(no_input.errors, HasSubstr("/nonexistent/c"));
 
-  EXPECT_EQ(Gannet({"search", "--collection", Collection()}).exit_code, 2) << "no query: usage";
-  EXPECT_EQ(Gannet({"fly"}).exit_code, 2);
-  EXPECT_EQ(Gannet({"--version"}).exit_code, 0);
+  EXPECT_EQ(RunGannet({"search", "--collection", Collection()}).exit_code, 2) << "no query: usage";
+  EXPECT_EQ(RunGannet({"fly"}).exit_code, 2);
+  EXPECT_EQ(RunGannet({"--version"}).exit_code, 0);
+}
+
+TEST_F(IndexSearchTest, AFilterLeavesOnlyWhatItHoldsFor) {
+  ASSERT_EQ(Index(kCorpus).exit_code, 0);
+  const auto ids = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"search", "--collection", Collection(), "sea", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome found = RunGannet(arguments);
+    EXPECT_EQ(found.exit_code, 0) << found.errors;
+    const nlohmann::json answer = nlohmann::json::parse(found.output);
+    std::vector<std::string> sorted;
+    for (const auto& hit : answer["hits"]) sorted.push_back(hit["id"]);
+    std::ranges::sort(sorted);
+    return sorted;
+  };
+  EXPECT_THAT(ids({"--filter", R"({"field":"depth","gte":12})"}), ElementsAre("a"));
+  EXPECT_THAT(ids({"--filter", R"({"not":{"field":"depth","exists":true}})", "--exact"}),
+              ElementsAre("b", "c"));
+  EXPECT_THAT(ids({"--exact"}), ElementsAre("a", "b", "c"));
+  const Outcome wrong = RunGannet({"search", "--collection", Collection(), "sea", "--filter",
+                                   R"({"and":[{"field":"depth","above":1}]})"});
+  EXPECT_EQ(wrong.exit_code, 1);
+  EXPECT_THAT(wrong.errors, HasSubstr("filter.and[0].above: unknown, expected one of equals"));
 }
 
 TEST_F(IndexSearchTest, AnotherModelIsRefusedNamingBothFingerprints) {
@@ -131,8 +141,9 @@ TEST_F(IndexSearchTest, AnotherModelIsRefusedNamingBothFingerprints) {
   const auto other = folder_.path() / "other";
   std::filesystem::copy(kModel, other, std::filesystem::copy_options::recursive);
   folder_.Write("other/sentence_bert_config.json", R"({"max_seq_length":16})");
-  const Outcome refused = Gannet({"index", "--collection", Collection(), "--model", other.string(),
-                                  "--input", (folder_.path() / "corpus.jsonl").string()});
+  const Outcome refused =
+      RunGannet({"index", "--collection", Collection(), "--model", other.string(), "--input",
+                 (folder_.path() / "corpus.jsonl").string()});
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_THAT(refused.errors, AllOf(HasSubstr("made with model tiny_bert (fingerprint "),
                                     HasSubstr("not with other (fingerprint ")));

@@ -13,8 +13,11 @@ namespace gannet::testing {
 namespace {
 
 // The child's side of the fork: only calls that are safe there.
-[[noreturn]] void Become(char* const arguments[], int output, const char* error_path) {
+[[noreturn]] void Become(char* const arguments[], const char* input_path, int output,
+                         const char* error_path) {
+  const int input = ::open(input_path, O_RDONLY);
   const int error = ::open(error_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  ::dup2(input, STDIN_FILENO);
   ::dup2(output, STDOUT_FILENO);
   ::dup2(error, STDERR_FILENO);
   ::execv(arguments[0], arguments);
@@ -23,7 +26,7 @@ namespace {
 
 }  // namespace
 
-Process::Process(const std::vector<std::string>& arguments) {
+Process::Process(const std::vector<std::string>& arguments, const std::string& input) {
   std::vector<std::string> words = {GANNET_BINARY};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;
@@ -37,7 +40,7 @@ Process::Process(const std::vector<std::string>& arguments) {
   }
   output_ = pipe_ends[0];
   id_ = ::fork();
-  if (id_ == 0) Become(pointers.data(), pipe_ends[1], error_path.c_str());
+  if (id_ == 0) Become(pointers.data(), input.c_str(), pipe_ends[1], error_path.c_str());
   ::close(pipe_ends[1]);
 }
 
@@ -68,6 +71,17 @@ int Process::Wait() {
 std::string Process::ErrorOutput() const {
   std::ifstream file(folder_.path() / "stderr");
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+Outcome RunGannet(const std::vector<std::string>& arguments, const std::string& input) {
+  Process process(arguments, input);
+  Outcome outcome;
+  for (std::string line = process.ReadLine(); !line.empty(); line = process.ReadLine()) {
+    outcome.output += line + "\n";
+  }
+  outcome.exit_code = process.Wait();
+  outcome.errors = process.ErrorOutput();
+  return outcome;
 }
 
 }  // namespace gannet::testing

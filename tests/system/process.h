@@ -13,8 +13,9 @@ namespace gannet::testing {
 // A child process that runs the gannet binary. Killed, if it still runs, when the object goes.
 class Process {
  public:
-  // Starts "gannet arguments...".
-  explicit Process(const std::vector<std::string>& arguments);
+  // Starts "gannet arguments..." with the file `input` as its standard input.
+  explicit Process(const std::vector<std::string>& arguments,
+                   const std::string& input = "/dev/null");
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
   ~Process();
@@ -36,6 +37,17 @@ class Process {
   int output_ = -1;  // Reading end of the pipe that is the child's standard output.
   pid_t id_ = -1;
 };
+
+// What a process that ran to its end has left.
+struct Outcome {
+  int exit_code = 0;
+  std::string output;
+  std::string errors;
+};
+
+// Runs "gannet arguments..." to its end. Its output ends at the first blank line.
+Outcome RunGannet(const std::vector<std::string>& arguments,
+                  const std::string& input = "/dev/null");
 
 }  // namespace gannet::testing
 
