@@ -285,12 +285,14 @@ absl::StatusOr<std::unique_ptr<Collection>> Collection::OpenOrCreate(
 }
 
 CollectionSchema CollectionSchema::Of(const encoder::Embedder& model) {
-  return {.model_folder = model.folder(),
-          .model_name = model.name(),
-          .model_fingerprint = model.fingerprint(),
-          .model_options = model.options(),
-          .dimension = model.dimension(),
-          .similarity = model.similarity()};
+  CollectionSchema schema{.model_folder = model.folder(),
+                          .model_name = model.name(),
+                          .model_fingerprint = model.fingerprint(),
+                          .model_options = model.options(),
+                          .dimension = model.dimension(),
+                          .similarity = model.similarity()};
+  schema.model_options.notes = nullptr;  // It belongs to whoever loaded the model.
+  return schema;
 }
 
 }  // namespace gannet::indexer
