@@ -165,10 +165,10 @@ TEST_F(KilledJobTest, EndsWithTheBytesOfAnUndisturbedRun) {
 class SlowKilledJobTest : public KilledJobTest {};
 
 TEST_F(SlowKilledJobTest, RepeatsAtMostOneHundredthOfTheWork) {
-  constexpr int kDocuments = 400'000;
+  constexpr int kDocuments = 150'000;
   const std::string input = folder_.Write("corpus.jsonl", MakeCorpus(kDocuments)).string();
   ASSERT_EQ(Index("whole", input).exit_code, 0);
-  RunWithKills(input, 3'000, 7'000);
+  RunWithKills(input, 4'000, 8'000);
   EXPECT_GT(kills_, 1u);
   EXPECT_EQ(Digest("killed"), Digest("whole"));
   fmt::print("{} kills, {} documents encoded for {}\n", kills_, encoded_.documents, kDocuments);
