@@ -157,17 +157,20 @@ absl::StatusOr<std::vector<Passage>> DecodePassages(std::string_view bytes) {
 }
 
 std::string EncodeSchema(const CollectionSchema& schema) {
-  return Json{{"version", kSchemaVersion},
-              {"model_folder", schema.model_folder.string()},
-              {"model_name", schema.model_name},
-              {"model_fingerprint", schema.model_fingerprint},
-              {"precision", encoder::PrecisionName(schema.model_options.precision)},
-              {"temperature", schema.model_options.temperature},
-              {"dimension", schema.dimension},
-              {"similarity", encoder::SimilarityName(schema.similarity)},
-              {"vector_format", VectorFormatName(schema.vector_format)},
-              {"index", schema.index}}
-      .dump();
+  Json json{{"version", kSchemaVersion},
+            {"model_folder", schema.model_folder.string()},
+            {"model_name", schema.model_name},
+            {"model_fingerprint", schema.model_fingerprint},
+            {"precision", encoder::PrecisionName(schema.model_options.precision)},
+            {"temperature", schema.model_options.temperature},
+            {"dimension", schema.dimension},
+            {"similarity", encoder::SimilarityName(schema.similarity)},
+            {"vector_format", VectorFormatName(schema.vector_format)},
+            {"index", schema.index}};
+  if (schema.model_options.bf16_layers) {
+    json["bf16_layers"] = *schema.model_options.bf16_layers;
+  }
+  return json.dump();
 }
 
 absl::StatusOr<CollectionSchema> DecodeSchema(std::string_view text) {
@@ -185,6 +188,9 @@ absl::StatusOr<CollectionSchema> DecodeSchema(std::string_view text) {
         GANNET_ASSIGN_OR_RETURN(schema.model_options.precision,
                                 encoder::ParsePrecision(json.at("precision").get<std::string>()));
         schema.model_options.temperature = json.at("temperature").get<float>();
+        if (const auto layers = json.find("bf16_layers"); layers != json.end()) {
+          schema.model_options.bf16_layers = layers->get<std::vector<std::string>>();
+        }
         schema.dimension = json.at("dimension").get<size_t>();
         schema.similarity = json.at("similarity") == "dot" ? encoder::Similarity::kDot
                                                            : encoder::Similarity::kCosine;

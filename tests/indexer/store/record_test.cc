@@ -95,7 +95,8 @@ TEST(RecordTest, SchemasReturnAsTheyWereAndOtherVersionsAreRefused) {
       .model_folder = "/models/m",
       .model_name = "m",
       .model_fingerprint = "0123",
-      .model_options = {.precision = encoder::Precision::kInt8, .temperature = 0.5F},
+      .model_options = {.precision = encoder::Precision::kInt8, .temperature = 0.5F,
+                        .bf16_layers = {{"encoder.layer.1.output.dense"}}},
       .dimension = 384,
       .similarity = encoder::Similarity::kDot,
       .vector_format = VectorFormat::kFp16,
@@ -107,6 +108,7 @@ TEST(RecordTest, SchemasReturnAsTheyWereAndOtherVersionsAreRefused) {
   EXPECT_EQ(decoded.model_fingerprint, schema.model_fingerprint);
   EXPECT_EQ(decoded.model_options.precision, schema.model_options.precision);
   EXPECT_EQ(decoded.model_options.temperature, schema.model_options.temperature);
+  EXPECT_EQ(decoded.model_options.bf16_layers, schema.model_options.bf16_layers);
   EXPECT_EQ(decoded.dimension, schema.dimension);
   EXPECT_EQ(decoded.similarity, schema.similarity);
   EXPECT_EQ(decoded.vector_format, schema.vector_format);
