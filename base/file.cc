@@ -53,10 +53,13 @@ absl::Status WriteAll(int fd, std::string_view content, const std::filesystem::p
   return absl::OkStatus();
 }
 
-absl::Status WriteAndSync(const std::filesystem::path& path, std::string_view content) {
+absl::Status WriteAndSync(const std::filesystem::path& path,
+                          std::span<const std::string_view> parts) {
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!file.ok()) return ErrnoStatus(errno, path.string());
-  GANNET_RETURN_IF_ERROR(WriteAll(file.get(), content, path));
+  for (const std::string_view part : parts) {
+    GANNET_RETURN_IF_ERROR(WriteAll(file.get(), part, path));
+  }
   if (::fsync(file.get()) != 0) return ErrnoStatus(errno, path.string());
   return absl::OkStatus();
 }
@@ -89,9 +92,14 @@ absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path) {
 }
 
 absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content) {
+  return WriteFileAtomically(path, std::span(&content, 1));
+}
+
+absl::Status WriteFileAtomically(const std::filesystem::path& path,
+                                 std::span<const std::string_view> parts) {
   std::filesystem::path temporary = path;
   temporary += fmt::format(".tmp.{}", ::getpid());
-  absl::Status status = WriteAndSync(temporary, content);
+  absl::Status status = WriteAndSync(temporary, parts);
   if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0) {
     status = ErrnoStatus(errno, path.string());
   }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,10 @@ absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path);
 // or the new content is there: temporary file in the same folder, fsync, rename, fsync of the
 // folder. Errors name the path; the temporary file is removed.
 absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_view content);
+
+// The same with content in parts, one after another: large ones need not lie in one piece.
+absl::Status WriteFileAtomically(const std::filesystem::path& path,
+                                 std::span<const std::string_view> parts);
 
 // Creates `path` and its parents where missing. Errors name the path.
 absl::Status CreateDirectories(const std::filesystem::path& path);

@@ -31,8 +31,8 @@ struct CollectionSchema {
   size_t dimension = 0;
   encoder::Similarity similarity = encoder::Similarity::kCosine;
   VectorFormat vector_format = VectorFormat::kFp32;  // How vectors are kept.
-  std::string index =
-      {};  // IndexSpec name of every segment; empty: Flat or HNSW, by a segment's size.
+  // IndexSpec name of the segments, except those too small for it; empty: Flat or HNSW, by size.
+  std::string index = {};
 
   static CollectionSchema Of(const encoder::Embedder& model);
 };
@@ -141,8 +141,7 @@ struct CollectionInfo {
   std::vector<SegmentInfo> segments;
   std::vector<std::string> checkpoints;       // Names.
   std::optional<RecallFigures> measured;      // By the last MeasureRecall.
-  std::optional<RecallFigures> self_sampled;  // By Maintain, over all samples since the segments
-                                              // last changed.
+  std::optional<RecallFigures> self_sampled;  // By Maintain, over all samples so far.
   std::vector<std::string> open_report;       // What opening found amiss, and what it did about it.
 };
 

@@ -22,6 +22,11 @@ absl::Status CommitQueue::Submit(Change change) {
   return std::move(change.status);
 }
 
+size_t CommitQueue::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.size();
+}
+
 std::vector<Change*> CommitQueue::NextGroup() const {
   std::vector<Change*> group;
   size_t bytes = 0;

@@ -38,6 +38,9 @@ class CommitQueue {
   // Returns when the change is committed or refused.
   absl::Status Submit(Change change);
 
+  // Changes that are neither committed nor refused yet.
+  size_t waiting() const;
+
  private:
   static constexpr size_t kMostBytes = size_t{16} << 20;  // Of a group of several changes.
   static constexpr size_t kMostChanges = 256;
@@ -45,7 +48,7 @@ class CommitQueue {
   std::vector<Change*> NextGroup() const;  // Requires mutex_ and a change in the queue.
 
   const Committer commit_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable done_;
   std::deque<Change*> queue_;  // The first one's thread leads.
 };

@@ -19,14 +19,6 @@ absl::Status FileError(const std::error_code& error, const fs::path& path) {
   return base::ErrnoStatus(error.value(), path.string());
 }
 
-absl::Status Sync(const fs::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return base::ErrnoStatus(errno, path.string());
-  const int failed = ::fsync(descriptor) != 0 ? errno : 0;
-  ::close(descriptor);
-  return failed == 0 ? absl::OkStatus() : base::ErrnoStatus(failed, path.string());
-}
-
 absl::Status SyncTree(const fs::path& folder) {
   std::error_code error;
   for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end;
@@ -38,6 +30,14 @@ absl::Status SyncTree(const fs::path& folder) {
 }
 
 }  // namespace
+
+absl::Status Sync(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return base::ErrnoStatus(errno, path.string());
+  const int failed = ::fsync(descriptor) != 0 ? errno : 0;
+  ::close(descriptor);
+  return failed == 0 ? absl::OkStatus() : base::ErrnoStatus(failed, path.string());
+}
 
 absl::StatusOr<NewFolder> NewFolder::Begin(const fs::path& folder) {
   std::error_code error;

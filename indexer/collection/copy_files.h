@@ -9,6 +9,9 @@
 
 namespace gannet::indexer {
 
+// Brings a file, or the entries of a folder, to the disk.
+absl::Status Sync(const std::filesystem::path& path);
+
 // A folder that comes into being whole or not at all: it is filled under another name beside its
 // own, which Finish gives it. Without Finish it is removed.
 class NewFolder {

@@ -30,8 +30,8 @@ std::vector<SegmentRecord> RecordsOf(const View& view) {
 
 }  // namespace
 
-// Builds a segment of the live rows of a range and swaps it in. Searches and changes go
-// on; what is deleted meanwhile is marked in the new segment when it comes.
+// Builds a segment of the live rows of a range and swaps it in. Searches and changes go on; what is
+// deleted meanwhile is marked in the new segment when it comes.
 absl::Status StoredCollection::ReplaceRange(const RowRange& range, base::ThreadPool& pool) {
   std::unique_ptr<StoreSnapshot> snapshot;
   GANNET_RETURN_IF_ERROR(SubmitAlone([&](Transaction&) {
@@ -39,8 +39,7 @@ absl::Status StoredCollection::ReplaceRange(const RowRange& range, base::ThreadP
     deleted_meanwhile_.emplace();
     return absl::OkStatus();
   }));
-  absl::StatusOr<SegmentSwap> swap = BuildSwap(*snapshot, range, pool);
-  snapshot.reset();
+  absl::StatusOr<SegmentSwap> swap = BuildSwap(std::move(snapshot), range, pool);
   if (swap.ok()) return PublishSwap(*std::move(swap));
   // Where this fails no more changes come, and nothing is added to the list.
   SubmitAlone([&](Transaction&) {
@@ -50,11 +49,12 @@ absl::Status StoredCollection::ReplaceRange(const RowRange& range, base::ThreadP
   return swap.status();
 }
 
-absl::StatusOr<SegmentSwap> StoredCollection::BuildSwap(const StoreSnapshot& snapshot,
+absl::StatusOr<SegmentSwap> StoredCollection::BuildSwap(std::unique_ptr<StoreSnapshot> snapshot,
                                                         const RowRange& range,
                                                         base::ThreadPool& pool) const {
-  GANNET_ASSIGN_OR_RETURN(PassageRows rows, ReadRows(*store_, &snapshot, shape_, range.first,
+  GANNET_ASSIGN_OR_RETURN(PassageRows rows, ReadRows(*store_, snapshot.get(), shape_, range.first,
                                                      range.last, range.most_rows));
+  snapshot.reset();  // It keeps what is deleted meanwhile in the store.
   SegmentSwap swap{.first = range.first, .last = range.last, .segment = nullptr, .deleted = {}};
   if (rows.keys.empty()) return swap;
   if (rows.keys.size() >= range.most_rows) swap.last = rows.keys.back();

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "indexer/collection.h"
+#include "indexer/collection/copy_files.h"
 #include "indexer/collection/stored_collection.h"
 #include "indexer/store/record.h"
 #include "indexer/store/seal.h"
@@ -190,7 +191,9 @@ absl::Status CheckSchema(const CollectionSchema& schema) {
 }
 
 // A new collection: its schema, its totals, its seal.
-absl::Status Create(const CollectionPaths& paths, const CollectionSchema& schema, Store& store) {
+absl::Status Create(const std::filesystem::path& folder, const CollectionSchema& schema,
+                    Store& store) {
+  const CollectionPaths paths(folder);
   GANNET_RETURN_IF_ERROR(CheckSchema(schema));
   const Totals totals = {.sequence = 1, .next_key = 0, .documents = 0, .passages = 0};
   StoreBatch batch(store);
@@ -198,7 +201,8 @@ absl::Status Create(const CollectionPaths& paths, const CollectionSchema& schema
   batch.Put(Family::kMeta, kTotalsEntry, EncodeTotals(totals));
   GANNET_RETURN_IF_ERROR(base::CreateDirectories(paths.segments));
   GANNET_RETURN_IF_ERROR(store.Commit(batch));
-  return WriteSeal(paths.seal, totals);
+  GANNET_RETURN_IF_ERROR(WriteSeal(paths.seal, totals));
+  return Sync(std::filesystem::absolute(folder / "").parent_path().parent_path());
 }
 
 absl::StatusOr<std::optional<CollectionSchema>> ReadSchema(const Store& store) {
@@ -216,7 +220,8 @@ absl::Status OpenRest(const std::filesystem::path& folder, const CollectionOptio
   const CollectionPaths paths(folder);
   GANNET_ASSIGN_OR_RETURN(const Totals totals, ReadTotals(*opened.store));
   GANNET_RETURN_IF_ERROR(CheckSeal(paths.seal, seal, totals));
-  if (!seal.has_value() && options.access != Access::kRead) {
+  // After a crash the seal is behind what the store has kept.
+  if (seal != totals && options.access != Access::kRead) {
     GANNET_RETURN_IF_ERROR(WriteSeal(paths.seal, totals));
   }
   GANNET_ASSIGN_OR_RETURN(opened.view,
@@ -276,7 +281,7 @@ absl::StatusOr<std::unique_ptr<Collection>> Collection::OpenOrCreate(
   if (existing.has_value()) {
     GANNET_RETURN_IF_ERROR(CheckSameSchema(folder, *existing, schema));
   } else {
-    GANNET_RETURN_IF_ERROR(Create(paths, schema, *opened.store));
+    GANNET_RETURN_IF_ERROR(Create(folder, schema, *opened.store));
     GANNET_ASSIGN_OR_RETURN(seal, ReadSeal(paths.seal));
   }
   const absl::Status rest = OpenRest(folder, options, seal, opened);
@@ -285,12 +290,14 @@ absl::StatusOr<std::unique_ptr<Collection>> Collection::OpenOrCreate(
 }
 
 CollectionSchema CollectionSchema::Of(const encoder::Embedder& model) {
-  return {.model_folder = model.folder(),
-          .model_name = model.name(),
-          .model_fingerprint = model.fingerprint(),
-          .model_options = model.options(),
-          .dimension = model.dimension(),
-          .similarity = model.similarity()};
+  CollectionSchema schema{.model_folder = model.folder(),
+                          .model_name = model.name(),
+                          .model_fingerprint = model.fingerprint(),
+                          .model_options = model.options(),
+                          .dimension = model.dimension(),
+                          .similarity = model.similarity()};
+  schema.model_options.notes = nullptr;  // It belongs to whoever loaded the model.
+  return schema;
 }
 
 }  // namespace gannet::indexer

@@ -149,8 +149,8 @@ class StoredCollection final : public Collection {
     uint64_t most_rows = ~uint64_t{0};  // Of whole documents, from the first on.
   };
   absl::Status ReplaceRange(const RowRange& range, base::ThreadPool& pool);
-  absl::StatusOr<SegmentSwap> BuildSwap(const StoreSnapshot& snapshot, const RowRange& range,
-                                        base::ThreadPool& pool) const;
+  absl::StatusOr<SegmentSwap> BuildSwap(std::unique_ptr<StoreSnapshot> snapshot,
+                                        const RowRange& range, base::ThreadPool& pool) const;
   absl::Status PublishSwap(SegmentSwap swap);
   absl::StatusOr<uint64_t> SealNext(uint64_t most_rows, base::ThreadPool& pool);
   absl::StatusOr<uint64_t> MergeOnce(base::ThreadPool& pool);

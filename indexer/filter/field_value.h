@@ -64,7 +64,10 @@ struct FieldEntry {
   FieldValue value;
 
   friend bool operator==(const FieldEntry&, const FieldEntry&) = default;
-  friend auto operator<=>(const FieldEntry&, const FieldEntry&) = default;
+  friend std::strong_ordering operator<=>(const FieldEntry& a, const FieldEntry& b) {
+    const std::strong_ordering order = a.field <=> b.field;
+    return std::is_eq(order) ? a.value <=> b.value : order;
+  }
 };
 
 // Limits that keep one document from flooding the inverted index.

@@ -188,8 +188,9 @@ Json FilterToJson(const Filter& filter) {
 
 // The entries of one field, in entries sorted by field.
 std::span<const FieldEntry> EntriesOf(std::span<const FieldEntry> entries, std::string_view field) {
-  const auto range = std::ranges::equal_range(entries, field, {}, &FieldEntry::field);
-  return {range.begin(), range.end()};
+  const auto begin = std::ranges::lower_bound(entries, field, {}, &FieldEntry::field);
+  const auto end = std::ranges::upper_bound(entries, field, {}, &FieldEntry::field);
+  return {begin, end};
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ constexpr std::string_view kFormatsRead =
 
 // The part of a name that tells the format: its extension in lower case, past that of a
 // compression.
-std::string Extension(std::filesystem::path path) {
+std::string Extension(const std::filesystem::path& path) {
   const auto lower = [](std::string text) {
     std::ranges::transform(text, text.begin(), [](char c) {
       return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;

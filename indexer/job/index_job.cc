@@ -112,7 +112,7 @@ class IndexJob {
   absl::Status PutWithLedger(std::span<const EmbeddedDocument> documents);
   absl::Status Finish();
 
-  void StartProgress(std::string label);
+  void StartProgress();
   bool MustStop() const { return options_.stop && options_.stop(); }
 
   const encoder::Embedder& model_;
@@ -144,10 +144,9 @@ absl::StatusOr<IndexReport> IndexJob::Run() {
   return report_;
 }
 
-void IndexJob::StartProgress(std::string label) {
+void IndexJob::StartProgress() {
   if (options_.progress == ProgressDisplay::kNone) return;
-  if (progress_) progress_->Finish();
-  progress_.emplace(base::Progress::Options{.label = std::move(label),
+  progress_.emplace(base::Progress::Options{.label = "indexing",
                                             .unit = "documents",
                                             .total = reader_.bytes_total(),
                                             .first_position = reader_.bytes_read(),
@@ -175,7 +174,7 @@ absl::Status IndexJob::Begin() {
   GANNET_ASSIGN_OR_RETURN(const bool same, SkipConsumed(notice));
   if (report_.stopped) return absl::OkStatus();
   if (!same) return BeginAnew(std::move(notice));
-  StartProgress("indexing");
+  StartProgress();
   return absl::OkStatus();
 }
 
@@ -197,12 +196,15 @@ absl::Status IndexJob::BeginAnew(std::string notice) {
              .first = {},
              .finished = false,
              .counts = {}};
-  StartProgress("indexing");
+  StartProgress();
   return absl::OkStatus();
 }
 
 absl::StatusOr<bool> IndexJob::SkipConsumed(std::string& notice) {
-  StartProgress("passing over what is stored");
+  if (options_.progress != ProgressDisplay::kNone) {
+    base::LogInfo(fmt::format("an earlier run is done with {} records: passing over them",
+                              base::GroupThousands(ledger_.records)));
+  }
   constexpr uint64_t kLookUpEvery = 1024;
   const bool from_standard_input =
       std::ranges::find(options_.corpus.inputs, "-") != options_.corpus.inputs.end();
@@ -210,7 +212,6 @@ absl::StatusOr<bool> IndexJob::SkipConsumed(std::string& notice) {
     if (i % kLookUpEvery == 0) {
       report_.stopped = MustStop();
       if (report_.stopped) return true;
-      if (progress_) progress_->Update(reader_.bytes_read(), ledger_.counts.documents);
     }
     GANNET_ASSIGN_OR_RETURN(const Read read, ReadRecord());
     if (!read.at_end()) {

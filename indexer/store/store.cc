@@ -229,7 +229,14 @@ absl::StatusOr<std::unique_ptr<Store>> Store::OpenForReading(const std::filesyst
         fmt::format("{}: no collection here", folder.parent_path().string()));
   }
   auto state = std::make_unique<State>(folder);
-  const rocksdb::Status status = state->OpenReadOnly();
+  // A writer may remove files between the reading of their list and their opening: once more, with
+  // the list of then.
+  constexpr int kTries = 4;
+  rocksdb::Status status;
+  for (int i = 0; i < kTries; ++i) {
+    status = state->OpenReadOnly();
+    if (!status.IsIOError() && !status.IsCorruption() && !status.IsNotFound()) break;
+  }
   if (status.IsNotFound()) {
     return absl::DataLossError(fmt::format("{}: {}", folder.string(), status.ToString()));
   }

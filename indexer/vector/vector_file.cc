@@ -84,23 +84,30 @@ absl::Status WriteVectorFile(const std::filesystem::path& path, std::string_view
   header.file_bytes = DataBegin(sections.size());
   for (const FileSection& section : sections) header.file_bytes += Aligned(section.bytes.size());
 
-  std::string content(header.file_bytes, '\0');
-  size_t offset = DataBegin(sections.size());
+  // Head, then each section and what fills it up; large sections are written from where they lie.
+  std::string head(DataBegin(sections.size()), '\0');
+  std::vector<std::string_view> parts = {head};
+  std::vector<std::string> filled;  // Small sections that need filling up, as a whole.
+  filled.reserve(sections.size());
+  size_t offset = head.size();
   for (size_t i = 0; i < sections.size(); ++i) {
-    const std::string_view bytes = sections[i].bytes;
-    if (!bytes.empty()) std::memcpy(content.data() + offset, bytes.data(), bytes.size());
+    std::string_view bytes = sections[i].bytes;
     Entry entry{};
     entry.offset = offset;
     entry.bytes = bytes.size();
     GANNET_RETURN_IF_ERROR(SetName("section", sections[i].name, entry.name));
-    entry.checksum = base::Xxh3(std::string_view(content).substr(offset, Aligned(bytes.size())));
-    std::memcpy(content.data() + sizeof(Header) + i * sizeof(Entry), &entry, sizeof(Entry));
-    offset += Aligned(bytes.size());
+    if (bytes.size() % kAlignment != 0) {
+      bytes = filled.emplace_back(bytes).append(Aligned(bytes.size()) - bytes.size(), '\0');
+    }
+    entry.checksum = base::Xxh3(bytes);
+    std::memcpy(head.data() + sizeof(Header) + i * sizeof(Entry), &entry, sizeof(Entry));
+    parts.push_back(bytes);
+    offset += bytes.size();
   }
-  std::memcpy(content.data(), &header, sizeof(Header));
-  header.checksum = HeadChecksum(std::string_view(content).substr(0, DataBegin(sections.size())));
-  std::memcpy(content.data(), &header, sizeof(Header));
-  return base::WriteFileAtomically(path, content);
+  std::memcpy(head.data(), &header, sizeof(Header));
+  header.checksum = HeadChecksum(head);
+  std::memcpy(head.data(), &header, sizeof(Header));
+  return base::WriteFileAtomically(path, parts);
 }
 
 absl::StatusOr<std::shared_ptr<const VectorFile>> VectorFile::Open(

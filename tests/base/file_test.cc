@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "tests/testing/shared_data.h"
 
@@ -43,6 +45,15 @@ TEST(WriteFileAtomicallyTest, ReplacesTheContentAndLeavesNothingElse) {
     ++entries;
   }
   EXPECT_EQ(entries, 1);
+}
+
+TEST(WriteFileAtomicallyTest, PartsFollowEachOther) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "x";
+  const std::vector<std::string_view> parts = {"one, ", "", "two"};
+  ASSERT_OK(WriteFileAtomically(path, parts));
+  ASSERT_OK_AND_ASSIGN(const std::string read, ReadFile(path));
+  EXPECT_EQ(read, "one, two");
 }
 
 TEST(WriteFileAtomicallyTest, AMissingFolderIsAnErrorThatNamesThePath) {
