@@ -148,11 +148,12 @@ absl::Status Transaction::UpdateMetadata(std::string_view id, std::string_view m
   absl::StatusOr<std::vector<FieldEntry>> fields = ExtractFields(*after);
   if (!fields.ok()) return base::Annotate(fields.status(), fmt::format("document \"{}\"", id));
   if (*after == before) return absl::OkStatus();
-  return ReplaceMetadata(*key, before, *std::move(after), *std::move(fields));
+  return ReplaceMetadata(*key, before, *after, *std::move(fields));
 }
 
 absl::Status Transaction::ReplaceMetadata(DocumentKey key, const std::string& before,
-                                          std::string after, std::vector<FieldEntry> fields) {
+                                          const std::string& after,
+                                          std::vector<FieldEntry> fields) {
   GANNET_ASSIGN_OR_RETURN(std::vector<FieldEntry> old_fields, ExtractFields(before));
   std::vector<FieldEntry> gone, fresh;
   std::set_difference(old_fields.begin(), old_fields.end(), fields.begin(), fields.end(),

@@ -64,7 +64,7 @@ class Transaction {
   absl::Status PutOver(const PreparedDocument& document, DocumentKey known);
   absl::Status Insert(const PreparedDocument& document);
   absl::Status Remove(DocumentKey key, std::string_view id);
-  absl::Status ReplaceMetadata(DocumentKey key, const std::string& before, std::string after,
+  absl::Status ReplaceMetadata(DocumentKey key, const std::string& before, const std::string& after,
                                std::vector<FieldEntry> fields);
   absl::StatusOr<std::optional<DocumentKey>> FindKey(std::string_view id) const;
   absl::StatusOr<std::string> ReadRecord(Family family, DocumentKey key) const;
