@@ -25,10 +25,9 @@ namespace {
 
 struct Mamba2Config {
   StateSpaceConfig shape;
-  size_t heads = 0;     // H
-  size_t head_dim = 0;  // P
-  size_t groups = 0;    // G: heads of one group share B and C.
-  size_t norm_groups = 0;
+  size_t heads = 0;      // H
+  size_t head_dim = 0;   // P
+  size_t groups = 0;     // G: heads of one group share B and C.
   float least_step = 0;  // Bounds of Δ.
   float most_step = std::numeric_limits<float>::infinity();
 
@@ -76,8 +75,6 @@ absl::StatusOr<Mamba2Config> Mamba2Config::Read(const ConfigFile& file,
     return mixer.Error(groups,
                        fmt::format("{} does not divide the {} heads", config.groups, config.heads));
   }
-  // state-spaces normalises each group by itself, transformers all channels together.
-  config.norm_groups = state_spaces ? config.groups : 1;
   GANNET_RETURN_IF_ERROR(ReadStepLimits(mixer, config));
   return config;
 }
@@ -174,12 +171,11 @@ void Mamba2::Steps(const Mamba2Layer& layer, const float* dt, float* delta) cons
   }
 }
 
-// y := RMSNorm(y) w, over the channels of each group that is normalised by itself.
+// y := RMSNorm(y) w, over the channels of each group by itself.
 void Mamba2::NormalizeGroups(const Mamba2Layer& layer, size_t rows, float* y) const {
-  if (config_.norm_groups == 1) return layer.norm.Apply(y, rows, y);
-  const size_t size = config_.shape.inner / config_.norm_groups;
+  const size_t size = config_.shape.inner / config_.groups;
   for (size_t r = 0; r < rows; ++r) {
-    for (size_t g = 0; g < config_.norm_groups; ++g) {
+    for (size_t g = 0; g < config_.groups; ++g) {
       float* const part = y + r * config_.shape.inner + g * size;
       kernels::RmsNorm(part, 1, std::span(layer.norm.gamma).subspan(g * size, size),
                        layer.norm.epsilon, part);
