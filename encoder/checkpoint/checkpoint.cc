@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
-#include <set>
+#include <iterator>
 #include <utility>
 
 #include "base/status.h"
@@ -12,8 +13,9 @@
 namespace gannet::encoder {
 namespace {
 
-constexpr std::string_view kWhole = "model.safetensors";
-constexpr std::string_view kIndex = "model.safetensors.index.json";
+constexpr std::string_view kSafetensors = "model.safetensors";
+// The last is what M2-BERT's authors call theirs.
+constexpr std::string_view kTorch[] = {"pytorch_model.bin", "model.bin"};
 
 // The shard files that an index names, each once.
 absl::StatusOr<std::set<std::string>> ShardNames(const std::filesystem::path& index) {
@@ -33,26 +35,45 @@ absl::StatusOr<std::set<std::string>> ShardNames(const std::filesystem::path& in
 
 }  // namespace
 
-absl::StatusOr<Checkpoint> Checkpoint::Open(const std::filesystem::path& folder) {
-  std::set<std::string> names = {std::string(kWhole)};
-  if (!std::filesystem::exists(folder / kWhole) && std::filesystem::exists(folder / kIndex)) {
-    GANNET_ASSIGN_OR_RETURN(names, ShardNames(folder / kIndex));
-  }
-  Checkpoint checkpoint;
-  checkpoint.folder_ = folder;
+template <typename File>
+absl::Status Checkpoint::AddFiles(const std::set<std::string>& names, std::vector<File>& files) {
   for (const std::string& name : names) {
-    GANNET_ASSIGN_OR_RETURN(SafetensorsFile file, SafetensorsFile::Open(folder / name));
-    checkpoint.files_.push_back(std::move(file));
+    GANNET_ASSIGN_OR_RETURN(File file, File::Open(folder_ / name));
+    files.push_back(std::move(file));
   }
-  for (const SafetensorsFile& file : checkpoint.files_) {
+  for (const File& file : files) {
     for (const auto& [name, tensor] : file.tensors()) {
-      const auto [place, fresh] = checkpoint.tensors_.try_emplace(name, &file, &tensor);
+      const auto [place, fresh] = tensors_.try_emplace(name, Place{file.path(), &tensor});
       if (!fresh) {
         return absl::DataLossError(fmt::format("{}: tensor {} is also in {}", file.path().string(),
-                                               name, place->second.first->path().string()));
+                                               name, place->second.file.string()));
       }
     }
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Checkpoint> Checkpoint::Open(const std::filesystem::path& folder) {
+  const auto index = [](std::string_view whole) { return fmt::format("{}.index.json", whole); };
+  const auto present = [&](std::string_view whole) {
+    return std::filesystem::exists(folder / whole) ||
+           std::filesystem::exists(folder / index(whole));
+  };
+  Checkpoint checkpoint;
+  checkpoint.folder_ = folder;
+  checkpoint.whole_ = kSafetensors;
+  if (!present(kSafetensors)) {
+    const auto torch = std::ranges::find_if(kTorch, present);
+    if (torch != std::end(kTorch)) checkpoint.whole_ = *torch;
+  }
+  const std::string& whole = checkpoint.whole_;
+  std::set<std::string> names = {whole};
+  if (!std::filesystem::exists(folder / whole) && present(whole)) {
+    GANNET_ASSIGN_OR_RETURN(names, ShardNames(folder / index(whole)));
+  }
+  GANNET_RETURN_IF_ERROR(whole == kSafetensors
+                             ? checkpoint.AddFiles(names, checkpoint.files_)
+                             : checkpoint.AddFiles(names, checkpoint.torch_files_));
   return checkpoint;
 }
 
@@ -68,7 +89,7 @@ void Checkpoint::UsePrefix(std::string_view probe,
 
 const TensorView* Checkpoint::Find(std::string_view name) const {
   const auto found = tensors_.find(prefix_ + std::string(name));
-  return found == tensors_.end() ? nullptr : found->second.second;
+  return found == tensors_.end() ? nullptr : found->second.tensor;
 }
 
 Shape Checkpoint::ShapeOf(std::string_view name) const {
@@ -81,14 +102,13 @@ absl::StatusOr<std::vector<float>> Checkpoint::Floats(std::string_view name,
   const auto found = tensors_.find(prefix_ + std::string(name));
   if (found == tensors_.end()) {
     return absl::NotFoundError(fmt::format("{}: no tensor {}{}, expected {}",
-                                           (folder_ / kWhole).string(), prefix_, name,
+                                           (folder_ / whole_).string(), prefix_, name,
                                            ShapeName(shape)));
   }
-  const SafetensorsFile* file = found->second.first;
-  const TensorView* tensor = found->second.second;
+  const TensorView* tensor = found->second.tensor;
   const auto wrong = [&](const std::string& what) {
     return absl::InvalidArgumentError(
-        fmt::format("{}: tensor {}: {}", file->path().string(), found->first, what));
+        fmt::format("{}: tensor {}: {}", found->second.file.string(), found->first, what));
   };
   if (tensor->shape != shape) {
     return wrong(fmt::format("shape {}, expected {}", ShapeName(tensor->shape), ShapeName(shape)));

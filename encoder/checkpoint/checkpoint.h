@@ -2,17 +2,21 @@
 #define GANNET_ENCODER_CHECKPOINT_CHECKPOINT_H_
 
 #include <filesystem>
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "encoder/checkpoint/safetensors.h"
+#include "encoder/checkpoint/torch_zip.h"
 
 namespace gannet::encoder {
 
 // The named tensors of a model folder: model.safetensors, or the shards that
-// model.safetensors.index.json lists.
+// model.safetensors.index.json lists; else pytorch_model.bin or the shards of its index.
 class Checkpoint {
  public:
   static absl::StatusOr<Checkpoint> Open(const std::filesystem::path& folder);
@@ -30,16 +34,24 @@ class Checkpoint {
   // was found and what was expected.
   absl::StatusOr<std::vector<float>> Floats(std::string_view name, const Shape& shape) const;
 
-  const std::vector<SafetensorsFile>& files() const { return files_; }
-
  private:
   Checkpoint() = default;
 
+  // Where a tensor is and in which file.
+  struct Place {
+    std::filesystem::path file;
+    const TensorView* tensor = nullptr;
+  };
+
+  template <typename File>
+  absl::Status AddFiles(const std::set<std::string>& names, std::vector<File>& files);
   const TensorView* Find(std::string_view name) const;
 
   std::vector<SafetensorsFile> files_;
-  std::map<std::string, std::pair<const SafetensorsFile*, const TensorView*>, std::less<>> tensors_;
+  std::vector<TorchZipFile> torch_files_;
+  std::map<std::string, Place, std::less<>> tensors_;
   std::filesystem::path folder_;
+  std::string whole_;  // The name of the file, or the one that shards stand for.
   std::string prefix_;
 };
 
