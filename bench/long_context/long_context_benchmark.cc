@@ -25,7 +25,6 @@
 #include "encoder/checkpoint/config_file.h"
 #include "encoder/models/m2bert.h"
 #include "encoder/models/model.h"
-#include "encoder/models/state_space_model.h"
 
 namespace gannet::bench {
 namespace {
@@ -107,11 +106,7 @@ absl::StatusOr<Read> OpenMamba(const std::filesystem::path& folder,
   const std::shared_ptr<const Model> shared = std::move(model);
   return [shared](size_t length, base::ThreadPool& pool) {
     std::vector<float> last;
-    dynamic_cast<const encoder::StateSpaceModel&>(*shared).Stream(
-        Sequence(length), &pool, [&](size_t, std::span<const float> rows) {
-          const auto end = rows.last(shared->dimensions().hidden);
-          last.assign(end.begin(), end.end());
-        });
+    shared->Run(Sequence(length), &pool, {.output = encoder::SequenceRows::kLast}, last);
   };
 }
 

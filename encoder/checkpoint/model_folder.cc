@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -103,11 +104,28 @@ absl::Status ReadModuleList(ModelFolder& folder) {
   return absl::OkStatus();
 }
 
+// What retrieval models of a family do where no module says it.
+absl::Status ReadFamilyHabits(ModelFolder& folder) {
+  if (!std::filesystem::exists(folder.path / "config.json")) return absl::OkStatus();
+  GANNET_ASSIGN_OR_RETURN(const ConfigFile file, ConfigFile::Open(folder.path / "config.json"));
+  GANNET_ASSIGN_OR_RETURN(const std::string family, ModelFamily(file));
+  if (family == "m2_bert") folder.poolings = {Pooling::kPooler};
+  if (family != "mamba" && family != "mamba2" && family != "falcon_mamba") return absl::OkStatus();
+  folder.poolings = {Pooling::kLastToken};
+  folder.after_pooling.push_back({});
+  GANNET_ASSIGN_OR_RETURN(const double token, file.NumberOr("eos_token_id", 0));
+  if (!(token >= 0) || token > std::numeric_limits<int32_t>::max()) {
+    return file.Error("eos_token_id", fmt::format("{} is no token", token));
+  }
+  folder.appended_token = static_cast<int32_t>(token);
+  return absl::OkStatus();
+}
+
 // modules.json, else what a folder without it is taken for.
 absl::Status ReadModuleOrder(ModelFolder& folder) {
   if (std::filesystem::exists(folder.path / "modules.json")) return ReadModuleList(folder);
   GANNET_ASSIGN_OR_RETURN(const bool model2vec, IsModel2Vec(folder.path));
-  return model2vec ? ReadModel2Vec(folder) : absl::OkStatus();
+  return model2vec ? ReadModel2Vec(folder) : ReadFamilyHabits(folder);
 }
 
 // The smaller of the limits that the transformer's own files state.
@@ -189,6 +207,17 @@ std::string NameOf(std::filesystem::path absolute) {
 }
 
 }  // namespace
+
+absl::StatusOr<std::string> ModelFamily(const ConfigFile& file) {
+  // M2-BERT may call itself bert, and what state-spaces writes has no model_type.
+  if (file.Has("long_conv_l_max")) return "m2_bert";
+  if (file.Has("model_type")) return file.String("model_type");
+  if (!file.Has("d_model") || !file.Has("n_layer")) return "bert";
+  GANNET_ASSIGN_OR_RETURN(const ConfigFile mixer, file.Object("ssm_cfg"));
+  GANNET_ASSIGN_OR_RETURN(const std::string layer,
+                          mixer.StringOr("layer", file.Has("headdim") ? "Mamba2" : "Mamba1"));
+  return layer == "Mamba2" ? "mamba2" : "mamba";
+}
 
 absl::StatusOr<ModelFolder> ModelFolder::Read(const std::filesystem::path& path) {
   if (!std::filesystem::is_directory(path)) {

@@ -2,6 +2,7 @@
 #define GANNET_ENCODER_CHECKPOINT_MODEL_FOLDER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -14,13 +15,18 @@
 
 namespace gannet::encoder {
 
-// Ways to make one vector of a text's token vectors; several are concatenated in this order.
-enum class Pooling { kCls, kMax, kMean, kMeanSqrtLen, kWeightedMean, kLastToken };
+// Ways to make one vector of a text's token vectors; several are concatenated in this order. The
+// last is the pooler that the model was trained with, over its first token vector.
+enum class Pooling { kCls, kMax, kMean, kMeanSqrtLen, kWeightedMean, kLastToken, kPooler };
+
+// The family of a config.json: its model_type, or what fields that no other family has tell.
+absl::StatusOr<std::string> ModelFamily(const ConfigFile& file);
 
 // How a bi-encoder folder in Hugging Face or sentence-transformers layout wants to be used.
 // Sources: sentence-transformers' modules.json, sentence_bert_config.json, 1_Pooling/config.json,
 // config_sentence_transformers.json. A folder without modules.json is a transformer with mean
-// pooling and no normalisation, as sentence-transformers treats it.
+// pooling and no normalisation, as sentence-transformers treats it; but M2-BERT has its pooler, and
+// a Mamba retriever the normalised vector of an end-of-text token that is put after the text.
 struct ModelFolder {
   std::filesystem::path path;         // Of the folder, absolute.
   std::filesystem::path transformer;  // Of config.json, weights and tokenizer; often `path` itself.
@@ -42,6 +48,7 @@ struct ModelFolder {
   // else the smaller of config.json's max_position_embeddings (Model2Vec: seq_length) and
   // tokenizer_config.json's model_max_length; 0 when none of them is there.
   size_t max_tokens = 0;
+  std::optional<int32_t> appended_token;  // Put after the ids of a text, which are cut to fit it.
   bool lower_case = false;                // Text is lower-cased before the tokenizer sees it.
   std::string query_prompt;               // Put before every query.
   std::string document_prompt;            // Put before every document.

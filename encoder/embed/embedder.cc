@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "base/checksum.h"
@@ -20,6 +21,7 @@
 #include "encoder/embed/vector_modules.h"
 #include "encoder/layers/packed_batch.h"
 #include "encoder/models/model.h"
+#include "encoder/models/pooler.h"
 #include "encoder/tokenizer/tokenizer.h"
 
 namespace gannet::encoder {
@@ -58,11 +60,25 @@ struct Group {
   size_t end = 0;
 };
 
+// The rows of a model that looks at one of each text, where it computes no others: in a Mamba every
+// row before it has passed through its state, in an M2-BERT every row is beside it at every layer.
+SequenceRows WantedRows(const ModelFolder& folder) {
+  if (folder.poolings == std::vector{Pooling::kPooler}) return SequenceRows::kFirst;
+  return folder.appended_token ? SequenceRows::kLast : SequenceRows::kAll;
+}
+
+// Most tokens that the tokenizer may leave of a text; 0 for any number.
+size_t TextTokens(const ModelFolder& folder) {
+  const bool appended = folder.appended_token && folder.max_tokens > 1;
+  return appended ? folder.max_tokens - 1 : folder.max_tokens;
+}
+
 class BiEncoder final : public Embedder {
  public:
   BiEncoder(ModelFolder folder, const ModelOptions& options, std::string fingerprint,
             Similarity similarity, std::unique_ptr<const Tokenizer> tokenizer,
-            std::unique_ptr<const Model> model, std::string compute_path, VectorModules modules)
+            std::unique_ptr<const Model> model, std::string compute_path,
+            std::optional<Pooler> pooler, VectorModules modules)
       : folder_(std::move(folder)),
         options_(options),
         fingerprint_(std::move(fingerprint)),
@@ -70,6 +86,7 @@ class BiEncoder final : public Embedder {
         tokenizer_(std::move(tokenizer)),
         model_(std::move(model)),
         compute_path_(std::move(compute_path)),
+        pooler_(std::move(pooler)),
         modules_(std::move(modules)) {}
 
   absl::StatusOr<Embeddings> Embed(std::span<const std::string_view> texts, TextRole role,
@@ -105,7 +122,10 @@ class BiEncoder final : public Embedder {
   const Similarity similarity_;
   const std::unique_ptr<const Tokenizer> tokenizer_;
   const std::unique_ptr<const Model> model_;
+  const SequenceRows wanted_ = WantedRows(folder_);
+  const size_t text_tokens_ = TextTokens(folder_);
   const std::string compute_path_;
+  const std::optional<Pooler> pooler_;
   const VectorModules modules_;
   mutable base::ObjectPool<Encoding> encodings_;
   mutable base::ObjectPool<GroupBuffers> group_buffers_;
@@ -127,10 +147,16 @@ absl::Status BiEncoder::TokenizeOne(std::string_view text, TextRole role,
     text = prepared;
   }
   const auto encoding = encodings_.Take();
-  GANNET_RETURN_IF_ERROR(tokenizer_->Encode(text, {.max_tokens = folder_.max_tokens}, *encoding));
+  GANNET_RETURN_IF_ERROR(tokenizer_->Encode(text, {.max_tokens = text_tokens_}, *encoding));
   tokenized.ids = encoding->ids;
   tokenized.type_ids = encoding->type_ids;
   tokenized.count = {.total = encoding->tokens_total, .read = encoding->ids.size()};
+  if (folder_.appended_token) {
+    tokenized.ids.push_back(*folder_.appended_token);
+    tokenized.type_ids.push_back(0);
+    ++tokenized.count.total;
+    ++tokenized.count.read;
+  }
   if (tokenized.ids.empty()) {
     return absl::InvalidArgumentError("has no token: the model cannot embed it");
   }
@@ -151,16 +177,18 @@ void BiEncoder::EncodeGroup(std::span<const TokenizedText> texts, std::span<cons
   const auto buffers = group_buffers_.Take();
   buffers->batch.Clear();
   for (const size_t i : members) buffers->batch.Append(texts[i].ids, texts[i].type_ids);
-  model_->Forward(buffers->batch, pool, buffers->hidden, nullptr);
+  model_->Run(buffers->batch, pool, {.output = wanted_}, buffers->hidden);
 
   const size_t hidden = model_->dimensions().hidden;
+  const bool one_row = buffers->hidden.size() < buffers->batch.rows() * hidden;
   std::vector<float>& vectors = buffers->vectors;
   vectors.resize(members.size() * folder_.poolings.size() * hidden);
   size_t column = 0;
   for (size_t s = 0; s < members.size(); ++s) {
+    const size_t first = one_row ? s : buffers->batch.offsets[s];
+    const size_t count = one_row ? 1 : buffers->batch.length(s);
     const std::span<const float> rows =
-        std::span(buffers->hidden)
-            .subspan(buffers->batch.offsets[s] * hidden, buffers->batch.length(s) * hidden);
+        std::span(buffers->hidden).subspan(first * hidden, count * hidden);
     // Poolings that look at one row, or at maxima, would pass over what is wrong with the others.
     embeddings.errors[members[s]] = CheckFinite(rows);
     for (const Pooling pooling : folder_.poolings) {
@@ -168,6 +196,7 @@ void BiEncoder::EncodeGroup(std::span<const TokenizedText> texts, std::span<cons
       column += hidden;
     }
   }
+  if (pooler_) vectors = pooler_->Apply(vectors);
   modules_.Apply(members.size(), vectors);
   for (size_t s = 0; s < members.size(); ++s) {
     const std::span<const float> vector = std::span(vectors).subspan(s * dimension(), dimension());
@@ -239,6 +268,13 @@ std::string FingerprintWith(std::string folder, const ModelOptions& options) {
   return fingerprint.HexDigest();
 }
 
+// Whether the tokenizer itself puts that token after every text.
+absl::StatusOr<bool> EndsTexts(const Tokenizer& tokenizer, std::optional<TokenId> token) {
+  Encoding encoding;
+  GANNET_RETURN_IF_ERROR(tokenizer.Encode("", {}, encoding));
+  return token && !encoding.ids.empty() && encoding.ids.back() == *token;
+}
+
 std::string Describe(const LoadNotes& notes) {
   std::vector<std::string> parts;
   for (const auto& [path, count] : notes.paths) {
@@ -283,13 +319,19 @@ absl::StatusOr<std::unique_ptr<const Embedder>> Embedder::Open(const std::filesy
       (dimensions.positions != 0 && dimensions.positions < folder.max_tokens)) {
     folder.max_tokens = dimensions.positions;
   }
+  GANNET_ASSIGN_OR_RETURN(const bool ends_texts, EndsTexts(*tokenizer, folder.appended_token));
+  if (ends_texts) folder.appended_token.reset();
+  std::optional<Pooler> pooler;
+  if (folder.poolings == std::vector{Pooling::kPooler}) {
+    GANNET_ASSIGN_OR_RETURN(pooler, Pooler::Load(folder.transformer, options));
+  }
   GANNET_ASSIGN_OR_RETURN(VectorModules modules,
                           VectorModules::Load(folder, folder.poolings.size() * dimensions.hidden));
   GANNET_ASSIGN_OR_RETURN(std::string fingerprint, FingerprintOf(folder));
   fingerprint = FingerprintWith(std::move(fingerprint), options);
   return std::make_unique<BiEncoder>(std::move(folder), options, std::move(fingerprint), similarity,
                                      std::move(tokenizer), std::move(model), Describe(notes),
-                                     std::move(modules));
+                                     std::move(pooler), std::move(modules));
 }
 
 }  // namespace gannet::encoder

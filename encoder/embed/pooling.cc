@@ -28,6 +28,7 @@ void Pool(Pooling pooling, std::span<const float> hidden, std::span<float> out) 
   const auto one = [](size_t) { return 1.0F; };
   switch (pooling) {
     case Pooling::kCls:
+    case Pooling::kPooler:  // Which is applied to what this leaves.
       std::copy_n(hidden.begin(), out.size(), out.begin());
       return;
     case Pooling::kLastToken:

@@ -82,11 +82,11 @@ absl::StatusOr<ImplicitFilter> ImplicitFilter::Load(const Checkpoint& checkpoint
   return filter;
 }
 
-std::vector<float> ImplicitFilter::Features(Direction direction, size_t length,
-                                            base::ThreadPool* pool) const {
+void ImplicitFilter::Features(Direction direction, size_t length, base::ThreadPool* pool,
+                              std::vector<float>& features) const {
   const Network& network = NetworkOf(direction);
   const size_t order = network.layers[0].outputs();
-  std::vector<float> features(length * order);
+  features.resize(length * order);
   ForEachTile(length, pool, [&](size_t first, size_t rows) {
     std::vector<float> in(z_.begin() + static_cast<ptrdiff_t>(first * features_),
                           z_.begin() + static_cast<ptrdiff_t>((first + rows) * features_));
@@ -98,7 +98,6 @@ std::vector<float> ImplicitFilter::Features(Direction direction, size_t length,
     }
     std::ranges::copy(out, &features[first * order]);
   });
-  return features;
 }
 
 void ImplicitFilter::Filter(Direction direction, std::span<const float> features, size_t slab,

@@ -46,7 +46,8 @@ class ImplicitFilter {
   std::span<const float> skip() const { return skip_; }  // D, [d]
 
   // e₃ of the first `length` positions, [length, order].
-  std::vector<float> Features(Direction direction, size_t length, base::ThreadPool* pool) const;
+  void Features(Direction direction, size_t length, base::ThreadPool* pool,
+                std::vector<float>& features) const;
 
   // k of the channels of a slab, from all rows of Features: [length, slab_channels(slab)].
   void Filter(Direction direction, std::span<const float> features, size_t slab,

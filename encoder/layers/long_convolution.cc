@@ -11,16 +11,27 @@ namespace gannet::encoder {
 using Direction = ImplicitFilter::Direction;
 using kernels::LongConvPlan;
 
-std::shared_ptr<const Spectrum> LongConvolution::Transform(const LongConvPlan& plan,
-                                                           const Features& features, size_t slab,
-                                                           Buffers& buffers) const {
+namespace {
+
+size_t Blocks(size_t channels) {
+  return (channels + LongConvPlan::kBlock - 1) / LongConvPlan::kBlock;
+}
+
+}  // namespace
+
+size_t LongConvolution::SpectrumBytes(const LongConvPlan& plan, size_t slab) const {
+  const size_t value = parts_->precision == Precision::kFp32 ? sizeof(float) : sizeof(uint16_t);
+  return Blocks(parts_->filter.slab_channels(slab)) * plan.spectrum_size() * value;
+}
+
+void LongConvolution::Transform(const LongConvPlan& plan, const Features& features, size_t slab,
+                                Buffers& buffers, Spectrum& spectrum) const {
   const ImplicitFilter& filter = parts_->filter;
   filter.Filter(Direction::kForward, features.forward, slab, buffers.forward);
   filter.Filter(Direction::kBackward, features.backward, slab, buffers.backward);
   const size_t channels = filter.slab_channels(slab), size = plan.spectrum_size();
-  const size_t blocks = (channels + LongConvPlan::kBlock - 1) / LongConvPlan::kBlock;
+  const size_t blocks = Blocks(channels);
   const bool exact = parts_->precision == Precision::kFp32;
-  Spectrum spectrum;
   exact ? spectrum.fp32.resize(blocks * size) : spectrum.bf16.resize(blocks * size);
   buffers.spectrum.resize(exact ? 0 : size);
   for (size_t block = 0; block < blocks; ++block) {
@@ -31,7 +42,6 @@ std::shared_ptr<const Spectrum> LongConvolution::Transform(const LongConvPlan& p
                               buffers.scratch.data(), out);
     if (!exact) kernels::RoundToBf16(buffers.spectrum, &spectrum.bf16[block * size]);
   }
-  return std::make_shared<const Spectrum>(std::move(spectrum));
 }
 
 void LongConvolution::ConvolveSlab(const LongConvPlan& plan, const Spectrum& spectrum, size_t slab,
@@ -59,20 +69,25 @@ void LongConvolution::Apply(const LongConvPlan& plan, const float* u, kernels::C
   };
   std::vector<std::shared_ptr<const Spectrum>> spectra;
   for (size_t slab = 0; slab < slabs; ++slab) spectra.push_back(parts_->cache->Find(key(slab)));
-  Features features;
+  const auto features = parts_->features.Take();
   if (std::ranges::count(spectra, nullptr) > 0) {
-    features.forward = parts_->filter.Features(Direction::kForward, plan.length(), pool);
-    features.backward = parts_->filter.Features(Direction::kBackward, plan.length(), pool);
+    const ImplicitFilter& filter = parts_->filter;
+    filter.Features(Direction::kForward, plan.length(), pool, features->forward);
+    filter.Features(Direction::kBackward, plan.length(), pool, features->backward);
   }
   ForEach(slabs, pool, [&](size_t slab) {
     const auto buffers = parts_->buffers.Take();
     buffers->scratch.resize(plan.scratch_size());
-    std::shared_ptr<const Spectrum> spectrum = spectra[slab];
-    if (spectrum == nullptr) {
-      spectrum = Transform(plan, features, slab, *buffers);
+    if (spectra[slab] == nullptr && parts_->cache->HasRoom(SpectrumBytes(plan, slab))) {
+      const auto spectrum = std::make_shared<Spectrum>();
+      Transform(plan, *features, slab, *buffers, *spectrum);
       parts_->cache->Offer(key(slab), spectrum);
+      spectra[slab] = spectrum;
+    } else if (spectra[slab] == nullptr) {
+      Transform(plan, *features, slab, *buffers, buffers->unkept);
     }
-    ConvolveSlab(plan, *spectrum, slab, u, output, *buffers, y);
+    const Spectrum& spectrum = spectra[slab] == nullptr ? buffers->unkept : *spectra[slab];
+    ConvolveSlab(plan, spectrum, slab, u, output, *buffers, y);
   });
 }
 

@@ -33,7 +33,13 @@ class LongConvolution {
     std::vector<float> forward, backward;  // Filters of a slab, [length, channels].
     std::vector<float> spectrum;           // Of a block, before it is rounded.
     std::vector<float> scratch;
+    Spectrum unkept;  // Of a slab that the cache has no room for.
   };
+  // e₃ of both directions.
+  struct Features {
+    std::vector<float> forward, backward;
+  };
+
   // At an address that stays, by which the cache knows its spectra.
   struct Parts {
     Parts(ImplicitFilter filter_in, Precision precision_in, std::shared_ptr<SpectrumCache> cache_in)
@@ -43,16 +49,13 @@ class LongConvolution {
     const Precision precision;
     const std::shared_ptr<SpectrumCache> cache;
     base::ObjectPool<Buffers> buffers;
+    base::ObjectPool<Features> features;
   };
 
-  // e₃ of both directions.
-  struct Features {
-    std::vector<float> forward, backward;
-  };
-
-  std::shared_ptr<const Spectrum> Transform(const kernels::LongConvPlan& plan,
-                                            const Features& features, size_t slab,
-                                            Buffers& buffers) const;
+  // Bytes of the spectrum of a slab.
+  size_t SpectrumBytes(const kernels::LongConvPlan& plan, size_t slab) const;
+  void Transform(const kernels::LongConvPlan& plan, const Features& features, size_t slab,
+                 Buffers& buffers, Spectrum& spectrum) const;
   void ConvolveSlab(const kernels::LongConvPlan& plan, const Spectrum& spectrum, size_t slab,
                     const float* u, kernels::ConvOutput output, Buffers& buffers, float* y) const;
 

@@ -38,6 +38,12 @@ class SpectrumCache {
     return found == kept_.end() ? nullptr : found->second;
   }
 
+  // Whether there is room for a spectrum of that size, unless others come first.
+  bool HasRoom(size_t bytes) const {
+    const std::lock_guard lock(mutex_);
+    return bytes <= most_bytes_ - bytes_;
+  }
+
   // Keeps it if there is room.
   void Offer(const Key& key, std::shared_ptr<const Spectrum> spectrum) {
     const std::lock_guard lock(mutex_);

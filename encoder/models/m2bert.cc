@@ -28,9 +28,9 @@
 namespace gannet::encoder {
 namespace {
 
-// The spectra of a model of 8k positions fit, 600 MB in bfloat16; of one of 32k a part does, and
-// the others are computed anew for each text, which takes less than the rest of its layer.
-constexpr size_t kMostSpectrumBytes = size_t{1} << 30;
+// The spectra of a model of 8k positions fit, 600 MB in bfloat16. Of one of 32k a part does; the
+// others are computed anew for each text, which takes a seventh of its time.
+constexpr size_t kMostSpectrumBytes = size_t{640} << 20;
 
 constexpr size_t kShortTaps = 3;
 constexpr TokenId kPadding = 0;
@@ -232,8 +232,10 @@ void M2Bert::Mix(const M2BertLayer& layer, base::ThreadPool* pool, Buffers& buff
 void M2Bert::Run(const PackedBatch& batch, base::ThreadPool* pool, const RunOptions& options,
                  std::vector<float>& hidden) const {
   const size_t d = dimensions().hidden, end = std::min(options.layers, layers_.size());
-  hidden.resize(batch.rows() * d);
-  std::vector<std::vector<float>> seen(options.on_layer ? end + 1 : 0, hidden);
+  const bool all = options.output == SequenceRows::kAll;
+  hidden.resize((all ? batch.rows() : batch.sequences()) * d);
+  std::vector<std::vector<float>> seen(options.on_layer ? end + 1 : 0,
+                                       std::vector<float>(batch.rows() * d));
   const auto buffers = buffers_.Take();
   for (std::vector<float>* matrix : {&buffers->h, &buffers->v, &buffers->y}) {
     matrix->resize(length() * d);
@@ -249,7 +251,8 @@ void M2Bert::Run(const PackedBatch& batch, base::ThreadPool* pool, const RunOpti
       if (l > 0) Mix(layers_[l - 1], pool, *buffers);
       if (options.on_layer) std::copy_n(buffers->h.begin(), rows * d, &seen[l][first * d]);
     }
-    std::copy_n(buffers->h.begin(), rows * d, &hidden[first * d]);
+    const size_t row = all ? 0 : batch.RowOf(s, options.output) - first;
+    std::copy_n(&buffers->h[row * d], (all ? rows : 1) * d, &hidden[(all ? first : s) * d]);
   }
   for (size_t l = 0; l < seen.size(); ++l) options.on_layer(l, seen[l]);
 }

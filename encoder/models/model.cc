@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "encoder/checkpoint/config_file.h"
+#include "encoder/checkpoint/model_folder.h"
 #include "encoder/models/albert.h"
 #include "encoder/models/bert.h"
 #include "encoder/models/deberta_v2.h"
@@ -31,7 +32,7 @@ using Loader = absl::StatusOr<std::unique_ptr<const Model>> (*)(const std::files
                                                                 const ConfigFile&,
                                                                 const ModelOptions&);
 
-// By config.json's model_type.
+// By ModelFamily's name.
 constexpr std::pair<std::string_view, Loader> kFamilies[] = {
     {"albert", LoadAlbert},         {"bert", LoadBert},           {"deberta-v2", LoadDebertaV2},
     {"distilbert", LoadDistilBert}, {"electra", LoadElectra},     {"falcon_mamba", LoadMamba},
@@ -44,24 +45,12 @@ constexpr std::pair<std::string_view, Loader> kFamilies[] = {
     {"xlm-roberta", LoadRoberta},
 };
 
-// The model_type; files that lack one, and M2-BERT's, which may call itself bert, are told by
-// fields that no other family has.
-absl::StatusOr<std::string> FamilyOf(const ConfigFile& file) {
-  if (file.Has("long_conv_l_max")) return "m2_bert";
-  if (file.Has("model_type")) return file.String("model_type");
-  if (!file.Has("d_model") || !file.Has("n_layer")) return "bert";
-  GANNET_ASSIGN_OR_RETURN(const ConfigFile mixer, file.Object("ssm_cfg"));
-  GANNET_ASSIGN_OR_RETURN(const std::string layer,
-                          mixer.StringOr("layer", file.Has("headdim") ? "Mamba2" : "Mamba1"));
-  return layer == "Mamba2" ? "mamba2" : "mamba";
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<const Model>> Model::Load(const std::filesystem::path& folder,
                                                          const ModelOptions& options) {
   GANNET_ASSIGN_OR_RETURN(const ConfigFile file, ConfigFile::Open(folder / "config.json"));
-  GANNET_ASSIGN_OR_RETURN(const std::string type, FamilyOf(file));
+  GANNET_ASSIGN_OR_RETURN(const std::string type, ModelFamily(file));
   std::string known;
   for (const auto& [name, load] : kFamilies) {
     if (name == type) return load(folder, file, options);

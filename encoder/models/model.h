@@ -37,6 +37,8 @@ struct RunOptions {
   // The run ends after this many layers, with what they leave; a norm that follows the last layer
   // of the model belongs to that layer.
   size_t layers = std::numeric_limits<size_t>::max();
+  // The token vectors that are wanted of the last layer of the run; it computes no others.
+  SequenceRows output = SequenceRows::kAll;
 };
 
 // A transformer that turns token sequences into token vectors. Immutable after loading; safe to use

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "encoder/checkpoint/checkpoint.h"
 #include "encoder/checkpoint/config_file.h"
+#include "encoder/checkpoint/model_folder.h"
 #include "encoder/layers/linear.h"
 
 namespace gannet::encoder {
@@ -35,7 +36,7 @@ constexpr std::array<PoolerName, 6> kNames = {{{"albert", "albert.", "pooler"},
 absl::StatusOr<Pooler> Pooler::Load(const std::filesystem::path& folder,
                                     const ModelOptions& options) {
   GANNET_ASSIGN_OR_RETURN(const ConfigFile file, ConfigFile::Open(folder / "config.json"));
-  GANNET_ASSIGN_OR_RETURN(const std::string type, file.StringOr("model_type", "bert"));
+  GANNET_ASSIGN_OR_RETURN(const std::string type, ModelFamily(file));
   GANNET_ASSIGN_OR_RETURN(const size_t d, file.Size("hidden_size"));
   const auto name = std::ranges::find(kNames, type, &PoolerName::model_type);
   if (name == kNames.end()) {
@@ -48,20 +49,25 @@ absl::StatusOr<Pooler> Pooler::Load(const std::filesystem::path& folder,
   return Pooler(std::move(dense));
 }
 
-std::vector<float> Pooler::Apply(const PackedBatch& batch, std::span<const float> hidden) const {
-  const size_t d = dense_.inputs();
-  std::vector<float> first, pooled(batch.sequences() * d);
-  for (size_t begin = 0; begin < batch.sequences(); begin += kernels::PackedLinear::kMaxRows) {
-    const size_t count = std::min(kernels::PackedLinear::kMaxRows, batch.sequences() - begin);
-    first.clear();
-    for (size_t s = begin; s < begin + count; ++s) {
-      const std::span<const float> row = hidden.subspan(batch.offsets[s] * d, d);
-      first.insert(first.end(), row.begin(), row.end());
-    }
-    dense_.Apply(first.data(), count, &pooled[begin * d]);
+std::vector<float> Pooler::Apply(std::span<const float> first) const {
+  const size_t d = dense_.inputs(), rows = first.size() / d;
+  std::vector<float> pooled(first.size());
+  for (size_t begin = 0; begin < rows; begin += kernels::PackedLinear::kMaxRows) {
+    const size_t count = std::min(kernels::PackedLinear::kMaxRows, rows - begin);
+    dense_.Apply(&first[begin * d], count, &pooled[begin * d]);
   }
   for (float& v : pooled) v = std::tanh(v);
   return pooled;
+}
+
+std::vector<float> Pooler::Apply(const PackedBatch& batch, std::span<const float> hidden) const {
+  const size_t d = dense_.inputs();
+  std::vector<float> first;
+  for (size_t s = 0; s < batch.sequences(); ++s) {
+    const std::span<const float> row = hidden.subspan(batch.offsets[s] * d, d);
+    first.insert(first.end(), row.begin(), row.end());
+  }
+  return Apply(first);
 }
 
 }  // namespace gannet::encoder

@@ -21,6 +21,9 @@ class Pooler {
   static absl::StatusOr<Pooler> Load(const std::filesystem::path& folder,
                                      const ModelOptions& options);
 
+  // first: [sequences, d], the first token vector of each; the result is as large.
+  std::vector<float> Apply(std::span<const float> first) const;
+
   // hidden: [rows, d], the token vectors of the batch; the result is [sequences, d].
   std::vector<float> Apply(const PackedBatch& batch, std::span<const float> hidden) const;
 

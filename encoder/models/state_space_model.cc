@@ -122,24 +122,22 @@ void StateSpaceModel::RunChunk(const PackedBatch& batch, const SequenceChunk& ch
 
 void StateSpaceModel::Run(const PackedBatch& batch, base::ThreadPool* pool,
                           const RunOptions& options, std::vector<float>& hidden) const {
-  hidden.resize(batch.rows() * dimensions().hidden);
+  const size_t d = dimensions().hidden;
+  const bool all = options.output == SequenceRows::kAll;
+  hidden.resize((all ? batch.rows() : batch.sequences()) * d);
   const auto buffers = buffers_.Take();
   // Who looks at the layers sees all rows of one after another.
   const size_t most = options.on_layer ? std::max<size_t>(batch.rows(), 1) : kChunkRows;
+  size_t sequence = 0;  // The next whose row is wanted.
   for (size_t first = 0; first < batch.rows(); first += most) {
     const size_t rows = std::min(most, batch.rows() - first);
     RunChunk(batch, SequenceChunk::Of(batch, first, rows), first, pool, options, *buffers);
-    std::ranges::copy(buffers->residual, &hidden[first * dimensions().hidden]);
-  }
-}
-
-void StateSpaceModel::Stream(const PackedBatch& batch, base::ThreadPool* pool,
-                             Consume consume) const {
-  const auto buffers = buffers_.Take();
-  for (size_t first = 0; first < batch.rows(); first += kChunkRows) {
-    const size_t rows = std::min(kChunkRows, batch.rows() - first);
-    RunChunk(batch, SequenceChunk::Of(batch, first, rows), first, pool, {}, *buffers);
-    consume(first, buffers->residual);
+    if (all) std::ranges::copy(buffers->residual, &hidden[first * d]);
+    for (; !all && sequence < batch.sequences(); ++sequence) {
+      const size_t row = batch.RowOf(sequence, options.output);
+      if (row >= first + rows) break;
+      std::copy_n(&buffers->residual[(row - first) * d], d, &hidden[sequence * d]);
+    }
   }
 }
 

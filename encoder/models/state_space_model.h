@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "base/object_pool.h"
 #include "base/thread_pool.h"
@@ -61,16 +60,11 @@ struct MixerState {
 //   r = x + r;  h = RMSNorm(r);  x = Mixer_l(h)   for each layer, with r in fp32, x₀ = E[id]
 //   out = RMSNorm_f(x + r)
 // Everything looks back only, so the rows go through all layers in chunks, and the states carry
-// what the next chunk needs: beside its result, a run needs the same memory for any length.
+// what the next chunk needs: beside its output, a run needs the same memory for any length.
 class StateSpaceModel : public Model {
  public:
   void Run(const PackedBatch& batch, base::ThreadPool* pool, const RunOptions& options,
            std::vector<float>& hidden) const final;
-
-  // Token vectors of the last layer in the order of the rows, some rows at a time:
-  // consume(first_row, [rows, d]). `pool` as in Run; the bytes are those of Run.
-  using Consume = absl::FunctionRef<void(size_t first_row, std::span<const float> rows)>;
-  void Stream(const PackedBatch& batch, base::ThreadPool* pool, Consume consume) const;
 
  protected:
   explicit StateSpaceModel(StateSpaceParts parts)
@@ -88,7 +82,7 @@ class StateSpaceModel : public Model {
     std::vector<MixerState> states;
   };
 
-  // The rows of one chunk through `layers` layers; what leaves is in buffers.residual.
+  // The rows of one chunk through the layers; what leaves is in buffers.residual.
   void RunChunk(const PackedBatch& batch, const SequenceChunk& chunk, size_t first,
                 base::ThreadPool* pool, const RunOptions& options, Buffers& buffers) const;
 

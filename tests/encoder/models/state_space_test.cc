@@ -14,7 +14,6 @@
 #include "base/status.h"
 #include "encoder/checkpoint/safetensors.h"
 #include "encoder/models/model.h"
-#include "encoder/models/state_space_model.h"
 #include "tests/testing/shared_data.h"
 #include "tests/testing/tensor_writer.h"
 
@@ -198,22 +197,22 @@ TEST_P(StateSpaceTest, BytesDoNotDependOnTheBatchTheThreadsOrTheChunks) {
   }
 }
 
-TEST_P(StateSpaceTest, StreamedRowsAreThoseOfTheRun) {
+TEST_P(StateSpaceTest, OneRowOfASequenceIsThatOfTheRun) {
   const TinyStateSpace folder(GetParam());
   ASSERT_OK_AND_ASSIGN(const auto model, folder.Load());
-  const auto* streaming = dynamic_cast<const StateSpaceModel*>(model.get());
-  ASSERT_NE(streaming, nullptr);
-  const PackedBatch batch = BatchOf({Text(1100, 1)});
-  std::vector<float> whole, streamed;
+  const PackedBatch batch = BatchOf({Text(1100, 1), Text(1, 2), Text(30, 3), Text(512, 4)});
+  const size_t d = model->dimensions().hidden;
+  std::vector<float> whole, wanted;
   model->Forward(batch, nullptr, whole, nullptr);
-  size_t parts = 0;
-  streaming->Stream(batch, nullptr, [&](size_t first, std::span<const float> rows) {
-    EXPECT_EQ(first * model->dimensions().hidden, streamed.size());
-    streamed.insert(streamed.end(), rows.begin(), rows.end());
-    ++parts;
-  });
-  EXPECT_GT(parts, 1u);
-  EXPECT_TRUE(SameBytes(streamed, whole));
+  for (const SequenceRows which : {SequenceRows::kFirst, SequenceRows::kLast}) {
+    model->Run(batch, nullptr, {.output = which}, wanted);
+    ASSERT_EQ(wanted.size(), 4 * d);
+    for (size_t s = 0; s < 4; ++s) {
+      EXPECT_TRUE(SameBytes(std::span(wanted).subspan(s * d, d),
+                            std::span(whole).subspan(batch.RowOf(s, which) * d, d)))
+          << s;
+    }
+  }
 }
 
 TEST_P(StateSpaceTest, ARowDoesNotDependOnWhatFollows) {
