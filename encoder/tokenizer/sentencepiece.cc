@@ -47,7 +47,7 @@ absl::StatusOr<TokenId> FillVocabulary(const std::vector<Piece>& pieces, Vocabul
   return absl::InvalidArgumentError("pieces: none is the unknown piece");
 }
 
-std::unique_ptr<const Model> MakeUnigram(const SentencePieceVocabulary& spec, TokenId unknown,
+std::unique_ptr<const TokenModel> MakeUnigram(const SentencePieceVocabulary& spec, TokenId unknown,
                                          const Vocabulary& vocabulary) {
   float lowest = std::numeric_limits<float>::max();
   float highest = std::numeric_limits<float>::lowest();
@@ -104,7 +104,7 @@ absl::StatusOr<MergeTable> MakeMerges(const std::vector<Piece>& pieces,
   return table;
 }
 
-absl::StatusOr<std::unique_ptr<const Model>> MakeBpe(const SentencePieceVocabulary& spec,
+absl::StatusOr<std::unique_ptr<const TokenModel>> MakeBpe(const SentencePieceVocabulary& spec,
                                                      TokenId unknown,
                                                      const Vocabulary& vocabulary) {
   for (size_t i = 0; i < spec.pieces.size(); ++i) {
