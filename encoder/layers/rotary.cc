@@ -140,4 +140,16 @@ void RotaryEmbedding::Rotate(const Table& table, size_t position, size_t heads, 
   }
 }
 
+void RotaryEmbedding::Shift(ptrdiff_t distance, size_t head_dim, std::span<float> rows) const {
+  std::vector<float> cosines, sines;
+  for (const float f : frequencies_) {
+    const double angle = static_cast<double>(distance) * f;
+    cosines.push_back(static_cast<float>(std::cos(angle)));
+    sines.push_back(static_cast<float>(std::sin(angle)));
+  }
+  for (size_t row = 0; row < rows.size(); row += head_dim) {
+    kernels::RotateHalves(rows.subspan(row, rotated()), cosines.data(), sines.data());
+  }
+}
+
 }  // namespace gannet::encoder

@@ -52,6 +52,10 @@ class RotaryEmbedding {
   // table's end.
   void Rotate(const Table& table, size_t position, size_t heads, size_t head_dim, float* x) const;
 
+  // Turns rows of `head_dim` values by `distance` positions: what was rotated for position p is
+  // then as if rotated for p + distance, but for one more rounding.
+  void Shift(ptrdiff_t distance, size_t head_dim, std::span<float> rows) const;
+
  private:
   explicit RotaryEmbedding(std::vector<float> frequencies) : frequencies_(std::move(frequencies)) {}
 

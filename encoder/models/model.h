@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "base/thread_pool.h"
 #include "encoder/layers/attention_request.h"
+#include "encoder/layers/key_value_cache.h"
 #include "encoder/layers/model_options.h"
 #include "encoder/layers/packed_batch.h"
 
@@ -24,6 +25,9 @@ struct ModelDimensions {
   size_t token_types = 0;  // Types are below it; 0 for models that do not look at them.
   size_t positions = 0;    // Longest sequence; 0 when there is no limit.
   size_t hidden = 0;       // d: values per token vector.
+  size_t layers = 0;       // N
+  size_t heads = 0;        // h: query heads of each layer.
+  bool causal = false;     // Whether a token sees nothing that follows it.
 };
 
 // Sees hidden, [rows, d], after the embedding (0) and after each layer (1 ... N), as transformers'
@@ -39,6 +43,22 @@ struct RunOptions {
   size_t layers = std::numeric_limits<size_t>::max();
   // The token vectors that are wanted of the last layer of the run; it computes no others.
   SequenceRows output = SequenceRows::kAll;
+
+  // Of causal models. The sequences of the batch follow the tokens of `before`, which was filled by
+  // a run (or Join) of the same model over at least as many layers; their vectors are, in each
+  // precision, byte for byte those of a run over the whole. Null for sequences from the start.
+  const KeyValueCache* before = nullptr;
+  // Receive the keys and values of the tokens that are run, one for each sequence; empty to keep
+  // none.
+  std::span<KeyValueCache> keep = {};
+};
+
+// Tokens [begin, end) of a cache, moved to follow the parts that are listed before it.
+struct KeyValuePart {
+  const KeyValueCache* cache = nullptr;
+  size_t begin = 0;
+  size_t end = 0;
+  size_t position = 0;  // Where token `begin` stood when it was run.
 };
 
 // A transformer that turns token sequences into token vectors. Immutable after loading; safe to use
@@ -56,8 +76,10 @@ class Model {
 
   // Checks what Forward relies on, of one sequence or of all in a batch: ids and types in range,
   // not empty, not too long.
-  absl::Status Check(std::span<const TokenId> ids, std::span<const uint8_t> type_ids) const;
-  absl::Status Check(const PackedBatch& batch) const;
+  // `tokens_before` of RunOptions::before count for the length.
+  absl::Status Check(std::span<const TokenId> ids, std::span<const uint8_t> type_ids,
+                     size_t tokens_before = 0) const;
+  absl::Status Check(const PackedBatch& batch, size_t tokens_before = 0) const;
 
   // Token vectors of a checked batch after the last layer: hidden is [rows, d], or with an `output`
   // of one row a sequence [sequences, d], the same bytes. With `pool` the
@@ -65,6 +87,12 @@ class Model {
   // are the same.
   virtual void Run(const PackedBatch& batch, base::ThreadPool* pool, const RunOptions& options,
                    std::vector<float>& hidden) const = 0;
+
+  // Fills `joined` with the tokens of the parts, one part after the other, their keys turned from
+  // the positions where they were run to the new ones (the turn is rounded once more, in fp32). The
+  // parts come from runs of this model over as many layers.
+  virtual void Join(std::span<const KeyValuePart> parts, base::ThreadPool* pool,
+                    KeyValueCache& joined) const = 0;
 
   void Forward(const PackedBatch& batch, base::ThreadPool* pool, std::vector<float>& hidden,
                const LayerObserver& on_layer) const {
