@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "encoder/checkpoint/checkpoint.h"
 #include "encoder/checkpoint/config_file.h"
+#include "encoder/checkpoint/gguf_model.h"
 #include "encoder/layers/linear.h"
 #include "encoder/layers/row_tiles.h"
 #include "encoder/layers/shared_linear.h"
@@ -29,7 +30,7 @@ absl::StatusOr<bool> IsTied(const ConfigFile& file, const Checkpoint& checkpoint
 
 absl::StatusOr<LmHead> LmHead::Load(const std::filesystem::path& folder,
                                     const ModelOptions& options) {
-  GANNET_ASSIGN_OR_RETURN(const ConfigFile file, ConfigFile::Open(folder / "config.json"));
+  GANNET_ASSIGN_OR_RETURN(const ConfigFile file, ReadModelConfig(folder));
   GANNET_ASSIGN_OR_RETURN(const std::string type, file.String("model_type"));
   GANNET_ASSIGN_OR_RETURN(const size_t d, file.Size("hidden_size"));
   GANNET_ASSIGN_OR_RETURN(const size_t vocabulary, file.Size("vocab_size"));
