@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <optional>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "base/status.h"
@@ -33,27 +35,48 @@ absl::StatusOr<std::set<std::string>> ShardNames(const std::filesystem::path& in
 
 }  // namespace
 
-absl::StatusOr<Checkpoint> Checkpoint::Open(const std::filesystem::path& folder) {
+absl::StatusOr<Checkpoint> Checkpoint::Open(const std::filesystem::path& path) {
+  std::error_code unreadable;
+  Checkpoint checkpoint;
+  const bool safetensors = std::filesystem::exists(path / kWhole, unreadable) ||
+                           std::filesystem::exists(path / kIndex, unreadable);
+  const std::optional<std::filesystem::path> gguf = safetensors ? std::nullopt : FindGguf(path);
+  GANNET_RETURN_IF_ERROR(gguf ? checkpoint.OpenGguf(*gguf) : checkpoint.OpenSafetensors(path));
+  return checkpoint;
+}
+
+absl::Status Checkpoint::OpenSafetensors(const std::filesystem::path& folder) {
   std::set<std::string> names = {std::string(kWhole)};
   if (!std::filesystem::exists(folder / kWhole) && std::filesystem::exists(folder / kIndex)) {
     GANNET_ASSIGN_OR_RETURN(names, ShardNames(folder / kIndex));
   }
-  Checkpoint checkpoint;
-  checkpoint.folder_ = folder;
+  path_ = folder / kWhole;
   for (const std::string& name : names) {
     GANNET_ASSIGN_OR_RETURN(SafetensorsFile file, SafetensorsFile::Open(folder / name));
-    checkpoint.files_.push_back(std::move(file));
+    files_.push_back(std::move(file));
   }
-  for (const SafetensorsFile& file : checkpoint.files_) {
+  for (const SafetensorsFile& file : files_) {
     for (const auto& [name, tensor] : file.tensors()) {
-      const auto [place, fresh] = checkpoint.tensors_.try_emplace(name, &file, &tensor);
+      const auto [place, fresh] = tensors_.try_emplace(name, Entry{&file.path(), &tensor, {}});
       if (!fresh) {
         return absl::DataLossError(fmt::format("{}: tensor {} is also in {}", file.path().string(),
-                                               name, place->second.first->path().string()));
+                                               name, place->second.file->string()));
       }
     }
   }
-  return checkpoint;
+  return absl::OkStatus();
+}
+
+absl::Status Checkpoint::OpenGguf(const std::filesystem::path& path) {
+  GANNET_ASSIGN_OR_RETURN(GgufFile file, GgufFile::Open(path));
+  gguf_.push_back(std::move(file));
+  path_ = path;
+  GANNET_ASSIGN_OR_RETURN(const std::vector<GgufTensor> tensors, ListGgufTensors(gguf_.front()));
+  for (const GgufTensor& tensor : tensors) {
+    tensors_.try_emplace(tensor.name,
+                         Entry{&gguf_.front().path(), tensor.tensor, tensor.rearrangement});
+  }
+  return absl::OkStatus();
 }
 
 void Checkpoint::UsePrefix(std::string_view probe,
@@ -68,7 +91,7 @@ void Checkpoint::UsePrefix(std::string_view probe,
 
 const TensorView* Checkpoint::Find(std::string_view name) const {
   const auto found = tensors_.find(prefix_ + std::string(name));
-  return found == tensors_.end() ? nullptr : found->second.second;
+  return found == tensors_.end() ? nullptr : found->second.tensor;
 }
 
 Shape Checkpoint::ShapeOf(std::string_view name) const {
@@ -80,15 +103,13 @@ absl::StatusOr<std::vector<float>> Checkpoint::Floats(std::string_view name,
                                                       const Shape& shape) const {
   const auto found = tensors_.find(prefix_ + std::string(name));
   if (found == tensors_.end()) {
-    return absl::NotFoundError(fmt::format("{}: no tensor {}{}, expected {}",
-                                           (folder_ / kWhole).string(), prefix_, name,
-                                           ShapeName(shape)));
+    return absl::NotFoundError(fmt::format("{}: no tensor {}{}, expected {}", path_.string(),
+                                           prefix_, name, ShapeName(shape)));
   }
-  const SafetensorsFile* file = found->second.first;
-  const TensorView* tensor = found->second.second;
+  const TensorView* tensor = found->second.tensor;
   const auto wrong = [&](const std::string& what) {
     return absl::InvalidArgumentError(
-        fmt::format("{}: tensor {}: {}", file->path().string(), found->first, what));
+        fmt::format("{}: tensor {}: {}", found->second.file->string(), found->first, what));
   };
   if (tensor->shape != shape) {
     return wrong(fmt::format("shape {}, expected {}", ShapeName(tensor->shape), ShapeName(shape)));
@@ -97,6 +118,7 @@ absl::StatusOr<std::vector<float>> Checkpoint::Floats(std::string_view name,
     return wrong(fmt::format("dtype {}, expected floating point", DTypeName(tensor->dtype)));
   }
   std::vector<float> values = ToFloats(*tensor);
+  found->second.rearrangement.Apply(values, values.size() / shape.front());
   for (size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) return wrong(fmt::format("element {} is {}", i, values[i]));
   }

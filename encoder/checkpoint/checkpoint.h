@@ -7,12 +7,14 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "encoder/checkpoint/gguf_model.h"
 #include "encoder/checkpoint/safetensors.h"
 
 namespace gannet::encoder {
 
 // The named tensors of a model folder: model.safetensors, or the shards that
-// model.safetensors.index.json lists.
+// model.safetensors.index.json lists; or those of a GGUF file (the path itself, or the one of a
+// folder without safetensors) under the names and in the order of transformers.
 class Checkpoint {
  public:
   static absl::StatusOr<Checkpoint> Open(const std::filesystem::path& folder);
@@ -30,16 +32,24 @@ class Checkpoint {
   // was found and what was expected.
   absl::StatusOr<std::vector<float>> Floats(std::string_view name, const Shape& shape) const;
 
-  const std::vector<SafetensorsFile>& files() const { return files_; }
-
  private:
   Checkpoint() = default;
 
+  // A tensor, the file that it lies in, and what is left to do with its values.
+  struct Entry {
+    const std::filesystem::path* file = nullptr;
+    const TensorView* tensor = nullptr;
+    GgufRearrangement rearrangement;
+  };
+
+  absl::Status OpenSafetensors(const std::filesystem::path& folder);
+  absl::Status OpenGguf(const std::filesystem::path& path);
   const TensorView* Find(std::string_view name) const;
 
   std::vector<SafetensorsFile> files_;
-  std::map<std::string, std::pair<const SafetensorsFile*, const TensorView*>, std::less<>> tensors_;
-  std::filesystem::path folder_;
+  std::vector<GgufFile> gguf_;  // At most one.
+  std::map<std::string, Entry, std::less<>> tensors_;
+  std::filesystem::path path_;  // For what is not there.
   std::string prefix_;
 };
 

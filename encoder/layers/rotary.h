@@ -37,8 +37,8 @@ class RotaryEmbedding {
   };
 
   // Reads rope_parameters (transformers 5) or rope_theta and rope_scaling (before) of config.json.
-  // rope_type default, linear (f_i / factor) and llama3 (the slow frequencies / factor, Llama 3.1)
-  // are known; others are refused by name.
+  // rope_type default, linear (f_i / factor), llama3 (the slow frequencies / factor, Llama 3.1) and
+  // divisors (f_i / divisors[i], from GGUF files) are known; others are refused by name.
   static absl::StatusOr<RotaryEmbedding> Read(const ConfigFile& file, size_t head_dim,
                                               const RotaryDefaults& defaults);
 

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "encoder/checkpoint/checkpoint.h"
 #include "encoder/checkpoint/config_file.h"
+#include "encoder/checkpoint/gguf_model.h"
 #include "encoder/layers/linear.h"
 #include "encoder/layers/row_tiles.h"
 #include "encoder/layers/shared_linear.h"
@@ -34,7 +35,7 @@ struct LmHeadWeights {
 
 absl::StatusOr<LmHeadWeights> ReadWeights(const std::filesystem::path& folder) {
   LmHeadWeights head;
-  GANNET_ASSIGN_OR_RETURN(const ConfigFile file, ConfigFile::Open(folder / "config.json"));
+  GANNET_ASSIGN_OR_RETURN(const ConfigFile file, ReadModelConfig(folder));
   GANNET_ASSIGN_OR_RETURN(const std::string type, file.String("model_type"));
   GANNET_ASSIGN_OR_RETURN(head.d, file.Size("hidden_size"));
   GANNET_ASSIGN_OR_RETURN(head.vocabulary, file.Size("vocab_size"));

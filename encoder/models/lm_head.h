@@ -18,7 +18,7 @@ namespace gannet::encoder {
 // with W of its own or the token vectors that enter the first layer.
 class LmHead {
  public:
-  // From the folder of a decoder of LoadDecoder or LoadGptNeox. Errors name the file and the field
+  // From the folder or GGUF file of a decoder of LoadDecoder or LoadGptNeox. Errors name the file and the field
   // or tensor.
   static absl::StatusOr<LmHead> Load(const std::filesystem::path& folder,
                                      const ModelOptions& options);

@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "encoder/checkpoint/config_file.h"
+#include "encoder/checkpoint/gguf_model.h"
 #include "encoder/models/albert.h"
 #include "encoder/models/bert.h"
 #include "encoder/models/deberta_v2.h"
@@ -47,7 +48,7 @@ constexpr std::pair<std::string_view, Loader> kFamilies[] = {
 
 absl::StatusOr<std::unique_ptr<const Model>> Model::Load(const std::filesystem::path& folder,
                                                          const ModelOptions& options) {
-  GANNET_ASSIGN_OR_RETURN(const ConfigFile file, ConfigFile::Open(folder / "config.json"));
+  GANNET_ASSIGN_OR_RETURN(const ConfigFile file, ReadModelConfig(folder));
   GANNET_ASSIGN_OR_RETURN(const std::string type, file.StringOr("model_type", "bert"));
   std::string known;
   for (const auto& [name, load] : kFamilies) {

@@ -68,8 +68,8 @@ struct KeyValuePart {
 // from several threads.
 class Model {
  public:
-  // Reads config.json and the weights of a folder; the family is config.json's model_type. Errors
-  // name the file and the field or tensor.
+  // Reads config.json and the weights of a folder, or a GGUF file; the family is config.json's
+  // model_type. Errors name the file and the field or tensor.
   static absl::StatusOr<std::unique_ptr<const Model>> Load(const std::filesystem::path& folder,
                                                            const ModelOptions& options);
 

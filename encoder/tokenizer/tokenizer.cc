@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <optional>
 #include <string>
 #include <system_error>
 
 #include "base/file.h"
 #include "base/status.h"
+#include "encoder/checkpoint/gguf.h"
 #include "encoder/tokenizer/bert_vocabulary.h"
 #include "encoder/tokenizer/gguf_vocabulary.h"
 #include "encoder/tokenizer/gpt2_vocabulary.h"
@@ -65,25 +65,9 @@ Result OpenGguf(const std::filesystem::path& file) {
   return At(file, ReadGgufVocabulary(mapped.bytes()));
 }
 
-// The one GGUF file of a folder.
-std::optional<std::filesystem::path> FindGguf(const std::filesystem::path& folder) {
-  std::optional<std::filesystem::path> found;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (entry.path().extension() != ".gguf") continue;
-    if (found) return std::nullopt;
-    found = entry.path();
-  }
-  return found;
-}
-
 }  // namespace
 
 Result Tokenizer::Open(const std::filesystem::path& folder) {
-  std::error_code unreadable;
-  if (folder.extension() == ".gguf" && !std::filesystem::is_directory(folder, unreadable)) {
-    return OpenGguf(folder);
-  }
   const auto has = [&](const char* name) { return Exists(folder / name); };
   if (has("tokenizer.json")) return OpenTokenizerJson(folder / "tokenizer.json");
   if (has("vocab.json") && has("merges.txt")) return OpenGpt2Vocabulary(folder);

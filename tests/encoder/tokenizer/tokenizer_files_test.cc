@@ -10,10 +10,14 @@
 #include "encoder/tokenizer/gpt2_vocabulary.h"
 #include "encoder/tokenizer/sentencepiece_file.h"
 #include "encoder/tokenizer/tokenizer.h"
+#include "tests/testing/gguf_writer.h"
 #include "tests/testing/shared_data.h"
 
 namespace gannet::encoder {
 namespace {
+
+using gannet::testing::GgufString;
+using gannet::testing::Raw;
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
@@ -140,13 +144,6 @@ TEST(SentencePieceFileTest, RefusesWhatItCannotRead) {
       AllOf(HasSubstr("tokenizer_class"), HasSubstr("XLMRobertaTokenizer")));
 }
 
-template <typename T>
-std::string Raw(T value) {
-  return {reinterpret_cast<const char*>(&value), sizeof(value)};
-}
-std::string GgufString(std::string_view text) {
-  return Raw(uint64_t{text.size()}) + std::string(text);
-}
 std::string Entry(std::string_view key, uint32_t type, const std::string& value) {
   return GgufString(key) + Raw(type) + value;
 }
