@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
-#include <set>
 #include <system_error>
 #include <utility>
 
@@ -14,8 +15,10 @@
 namespace gannet::encoder {
 namespace {
 
-constexpr std::string_view kWhole = "model.safetensors";
-constexpr std::string_view kIndex = "model.safetensors.index.json";
+constexpr std::string_view kSafetensors = "model.safetensors";
+// What a folder's weights may be called, each whole or as shards that an index names. The last is
+// what M2-BERT's authors call theirs.
+constexpr std::string_view kKinds[] = {kSafetensors, "pytorch_model.bin", "model.bin"};
 
 // The shard files that an index names, each once.
 absl::StatusOr<std::set<std::string>> ShardNames(const std::filesystem::path& index) {
@@ -36,45 +39,56 @@ absl::StatusOr<std::set<std::string>> ShardNames(const std::filesystem::path& in
 }  // namespace
 
 absl::StatusOr<Checkpoint> Checkpoint::Open(const std::filesystem::path& path) {
-  std::error_code unreadable;
+  const auto index = [](std::string_view whole) { return fmt::format("{}.index.json", whole); };
+  const auto present = [&](std::string_view whole) {
+    std::error_code unreadable;
+    return std::filesystem::exists(path / whole, unreadable) ||
+           std::filesystem::exists(path / index(whole), unreadable);
+  };
   Checkpoint checkpoint;
-  const bool safetensors = std::filesystem::exists(path / kWhole, unreadable) ||
-                           std::filesystem::exists(path / kIndex, unreadable);
-  const std::optional<std::filesystem::path> gguf = safetensors ? std::nullopt : FindGguf(path);
-  GANNET_RETURN_IF_ERROR(gguf ? checkpoint.OpenGguf(*gguf) : checkpoint.OpenSafetensors(path));
+  const auto kind = std::ranges::find_if(kKinds, present);
+  if (kind == std::end(kKinds)) {
+    if (const std::optional<std::filesystem::path> gguf = FindGguf(path)) {
+      GANNET_RETURN_IF_ERROR(checkpoint.AddGguf(*gguf));
+      return checkpoint;
+    }
+  }
+  const std::string whole(kind == std::end(kKinds) ? kSafetensors : *kind);
+  checkpoint.path_ = path / whole;
+  std::set<std::string> names = {whole};
+  if (!std::filesystem::exists(checkpoint.path_) && present(whole)) {
+    GANNET_ASSIGN_OR_RETURN(names, ShardNames(path / index(whole)));
+  }
+  GANNET_RETURN_IF_ERROR(whole == kSafetensors ? checkpoint.AddFiles(names, checkpoint.safetensors_)
+                                               : checkpoint.AddFiles(names, checkpoint.torch_));
   return checkpoint;
 }
 
-absl::Status Checkpoint::OpenSafetensors(const std::filesystem::path& folder) {
-  std::set<std::string> names = {std::string(kWhole)};
-  if (!std::filesystem::exists(folder / kWhole) && std::filesystem::exists(folder / kIndex)) {
-    GANNET_ASSIGN_OR_RETURN(names, ShardNames(folder / kIndex));
-  }
-  path_ = folder / kWhole;
+template <typename File>
+absl::Status Checkpoint::AddFiles(const std::set<std::string>& names, std::vector<File>& files) {
   for (const std::string& name : names) {
-    GANNET_ASSIGN_OR_RETURN(SafetensorsFile file, SafetensorsFile::Open(folder / name));
-    files_.push_back(std::move(file));
+    GANNET_ASSIGN_OR_RETURN(File file, File::Open(path_.parent_path() / name));
+    files.push_back(std::move(file));
   }
-  for (const SafetensorsFile& file : files_) {
+  for (const File& file : files) {
     for (const auto& [name, tensor] : file.tensors()) {
-      const auto [place, fresh] = tensors_.try_emplace(name, Entry{&file.path(), &tensor, {}});
+      const auto [place, fresh] = tensors_.try_emplace(name, Entry{file.path(), &tensor, {}});
       if (!fresh) {
         return absl::DataLossError(fmt::format("{}: tensor {} is also in {}", file.path().string(),
-                                               name, place->second.file->string()));
+                                               name, place->second.file.string()));
       }
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status Checkpoint::OpenGguf(const std::filesystem::path& path) {
+absl::Status Checkpoint::AddGguf(const std::filesystem::path& path) {
   GANNET_ASSIGN_OR_RETURN(GgufFile file, GgufFile::Open(path));
-  gguf_.push_back(std::move(file));
   path_ = path;
+  gguf_.push_back(std::move(file));
   GANNET_ASSIGN_OR_RETURN(const std::vector<GgufTensor> tensors, ListGgufTensors(gguf_.front()));
   for (const GgufTensor& tensor : tensors) {
-    tensors_.try_emplace(tensor.name,
-                         Entry{&gguf_.front().path(), tensor.tensor, tensor.rearrangement});
+    tensors_.try_emplace(tensor.name, Entry{path, tensor.tensor, tensor.rearrangement});
   }
   return absl::OkStatus();
 }
@@ -109,7 +123,7 @@ absl::StatusOr<std::vector<float>> Checkpoint::Floats(std::string_view name,
   const TensorView* tensor = found->second.tensor;
   const auto wrong = [&](const std::string& what) {
     return absl::InvalidArgumentError(
-        fmt::format("{}: tensor {}: {}", found->second.file->string(), found->first, what));
+        fmt::format("{}: tensor {}: {}", found->second.file.string(), found->first, what));
   };
   if (tensor->shape != shape) {
     return wrong(fmt::format("shape {}, expected {}", ShapeName(tensor->shape), ShapeName(shape)));

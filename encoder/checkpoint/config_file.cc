@@ -14,9 +14,34 @@ namespace {
 
 using Json = nlohmann::json;
 
+// Python writes an infinite float as a bare word, which JSON does not have: as transformers spells
+// it since version 5, {"__float__": "Infinity"}.
+std::string SpellOutInfinity(std::string_view text) {
+  constexpr std::string_view kWord = "Infinity";
+  std::string spelt;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (!in_string && text.substr(i).starts_with(kWord)) {
+      spelt += R"({"__float__": "Infinity"})";
+      i += kWord.size() - 1;
+      continue;
+    }
+    spelt += text[i];
+    if (text[i] == '"') in_string = !in_string;
+    if (in_string && text[i] == '\\' && i + 1 < text.size()) spelt += text[++i];
+  }
+  return spelt;
+}
+
+std::optional<double> NumberIn(const Json& value) {
+  if (value.is_number()) return value.get<double>();
+  if (value == Json{{"__float__", "Infinity"}}) return std::numeric_limits<double>::infinity();
+  return std::nullopt;
+}
+
 absl::StatusOr<Json> ParseText(const std::filesystem::path& path, std::string_view text) {
   try {
-    return Json::parse(text);
+    return Json::parse(SpellOutInfinity(text));
   } catch (const Json::exception& error) {
     return absl::InvalidArgumentError(fmt::format("{}: {}", path.string(), error.what()));
   }
@@ -162,10 +187,9 @@ absl::StatusOr<std::vector<double>> ConfigFile::NumberList(std::string_view fiel
     return Error(field, fmt::format("expected a list, found {}", Excerpt(*value)));
   }
   for (const Json& entry : *value) {
-    if (!entry.is_number()) {
-      return Error(field, fmt::format("expected numbers, found {}", Excerpt(entry)));
-    }
-    numbers.push_back(entry.get<double>());
+    const std::optional<double> number = NumberIn(entry);
+    if (!number) return Error(field, fmt::format("expected numbers, found {}", Excerpt(entry)));
+    numbers.push_back(*number);
   }
   return numbers;
 }

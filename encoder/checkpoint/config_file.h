@@ -47,7 +47,7 @@ class ConfigFile {
   // a field ("rope_parameters.factor").
   absl::StatusOr<ConfigFile> Object(std::string_view field) const;
 
-  // A list; empty when absent.
+  // A list; empty when absent. Numbers may be infinite.
   absl::StatusOr<std::vector<std::string>> StringList(std::string_view field) const;
   absl::StatusOr<std::vector<double>> NumberList(std::string_view field) const;
 

@@ -228,13 +228,17 @@ absl::StatusOr<std::string> FingerprintOf(const ModelFolder& folder) {
     for (const char* name : kNames) {
       if (std::filesystem::exists(root / name)) files.insert((root / name).lexically_normal());
     }
+    std::set<std::filesystem::path> weights, torch;
     std::error_code unreadable;  // A module without a folder of its own has no files.
     for (const auto& entry : std::filesystem::directory_iterator(root, unreadable)) {
       const std::string name = entry.path().filename().string();
       if (name.starts_with("model") && name.ends_with(".safetensors")) {
-        files.insert(entry.path().lexically_normal());
+        weights.insert(entry.path().lexically_normal());
+      } else if (name.ends_with("model.bin") || name.starts_with("pytorch_model-")) {
+        torch.insert(entry.path().lexically_normal());
       }
     }
+    files.merge(weights.empty() ? torch : weights);  // As Checkpoint chooses.
   }
   const bool safetensors = std::ranges::any_of(
       files, [](const std::filesystem::path& path) { return path.extension() == ".safetensors"; });

@@ -50,6 +50,12 @@ void Relu(std::span<float> x) {
   }
 }
 
+void Softplus(std::span<float> x) {
+  for (float& v : x) {
+    v = static_cast<float>(v > 30 ? v : std::log1p(std::exp(static_cast<double>(v))));
+  }
+}
+
 void AddLayerNorm(const float* x, const float* residual, size_t rows,
                   const LayerNormParameters& parameters, float* out) {
   const size_t size = parameters.gamma.size();
@@ -120,6 +126,45 @@ void Attend(HeadRows queries, HeadRows keys, HeadRows values, size_t rows, size_
       double sum = 0;
       for (size_t j = 0; j < length; ++j) sum += p[j] * values.data[j * values.stride + i];
       out[r * out_stride + i] = static_cast<float>(total == 0 ? 0 : sum / total);
+    }
+  }
+}
+
+void CausalConv(const CausalConvWeights& weights, const float* x, size_t stride, size_t before,
+                size_t rows, float* out) {
+  const size_t channels = weights.channels();
+  for (size_t t = 0; t < rows; ++t) {
+    for (size_t c = 0; c < channels; ++c) {
+      double sum = weights.bias[c];
+      for (size_t back = 0; back < weights.taps && back <= before + t; ++back) {
+        const float w = weights.weight[(weights.taps - 1 - back) * channels + c];
+        sum += static_cast<double>(w) * *(x + t * stride + c - back * stride);
+      }
+      out[t * channels + c] = static_cast<float>(sum);
+    }
+  }
+}
+
+void SelectiveScan(std::span<const float> a, std::span<const float> d, size_t states,
+                   const ScanInput& input, std::span<double> state, float* y, size_t y_stride) {
+  const auto at = [](const StridedRows& m, size_t t, size_t c) -> double {
+    return m.data[t * m.stride + c];
+  };
+  for (size_t t = 0; t < input.rows; ++t) {
+    for (size_t c = 0; c < d.size(); ++c) {
+      const double x = at(input.x, t, c), delta = at(input.delta, t, c);
+      double sum = d[c] * x;
+      for (size_t n = 0; n < states; ++n) {
+        double& s = state[c * states + n];
+        const double of_state = a[a.size() == d.size() ? c : c * states + n];
+        s = std::exp(delta * of_state) * s + delta * x * at(input.b, t, n);
+        sum += s * at(input.c, t, n);
+      }
+      if (input.gate.data != nullptr) {
+        const double z = at(input.gate, t, c);
+        sum *= z / (1 + std::exp(-z));
+      }
+      y[t * y_stride + c] = static_cast<float>(sum);
     }
   }
 }

@@ -5,7 +5,9 @@
 #include <span>
 
 #include "encoder/kernels/attention.h"
+#include "encoder/kernels/causal_conv.h"
 #include "encoder/kernels/row_ops.h"
+#include "encoder/kernels/selective_scan.h"
 
 // The kernels once more as their formulas, in double precision and plain loops: what the fast ones
 // are tested against.
@@ -17,12 +19,18 @@ void Gelu(std::span<float> x);
 void GeluTanh(std::span<float> x);
 void Silu(std::span<float> x);
 void Relu(std::span<float> x);
+void Softplus(std::span<float> x);
 void AddLayerNorm(const float* x, const float* residual, size_t rows,
                   const LayerNormParameters& parameters, float* out);
 void RmsNorm(const float* x, size_t rows, std::span<const float> gamma, float epsilon, float* out);
 void RotateHalves(std::span<float> x, const float* cosines, const float* sines);
 void Attend(HeadRows queries, HeadRows keys, HeadRows values, size_t rows, size_t length,
             size_t head_dim, const AttentionOptions& options, float* out, size_t out_stride);
+void CausalConv(const CausalConvWeights& weights, const float* x, size_t stride, size_t before,
+                size_t rows, float* out);
+// `a` and `d` as ScanParameters takes them, `state` as [channels, states].
+void SelectiveScan(std::span<const float> a, std::span<const float> d, size_t states,
+                   const ScanInput& input, std::span<double> state, float* y, size_t y_stride);
 
 }  // namespace gannet::encoder::kernels::reference
 

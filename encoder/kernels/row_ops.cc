@@ -102,6 +102,15 @@ void ReluImpl(float* x, size_t count) {
   MapInPlace(x, count, [](D d, V v) { return hn::IfThenZeroElse(hn::Lt(v, hn::Zero(d)), v); });
 }
 
+// max(x, 0) + log(1 + exp(−|x|)): neither term overflows.
+void SoftplusImpl(float* x, size_t count) {
+  MapInPlace(x, count, [](D d, V v) {
+    const V e = hn::Exp(d, hn::Max(hn::Neg(hn::Abs(v)), hn::Set(d, -87.0F)));
+    const V positive = hn::IfThenZeroElse(hn::Lt(v, hn::Zero(d)), v);
+    return hn::Add(positive, hn::Log1p(d, e));
+  });
+}
+
 void MultiplyImpl(const float* y, float* x, size_t count) {
   const D d;
   const size_t lanes = hn::Lanes(d);
@@ -260,6 +269,7 @@ HWY_EXPORT(GeluImpl);
 HWY_EXPORT(GeluTanhImpl);
 HWY_EXPORT(SiluImpl);
 HWY_EXPORT(ReluImpl);
+HWY_EXPORT(SoftplusImpl);
 HWY_EXPORT(MultiplyImpl);
 HWY_EXPORT(AddImpl);
 HWY_EXPORT(AddLayerNormImpl);
@@ -274,6 +284,8 @@ void GeluTanh(std::span<float> x) { HWY_DYNAMIC_DISPATCH(GeluTanhImpl)(x.data(),
 void Silu(std::span<float> x) { HWY_DYNAMIC_DISPATCH(SiluImpl)(x.data(), x.size()); }
 
 void Relu(std::span<float> x) { HWY_DYNAMIC_DISPATCH(ReluImpl)(x.data(), x.size()); }
+
+void Softplus(std::span<float> x) { HWY_DYNAMIC_DISPATCH(SoftplusImpl)(x.data(), x.size()); }
 
 void GatedRows(Activation activation, const float* gate_up, size_t rows, size_t size, float* out) {
   for (size_t r = 0; r < rows; ++r) {

@@ -22,6 +22,9 @@ void Silu(std::span<float> x);
 // x := max(x, 0), NaN for NaN.
 void Relu(std::span<float> x);
 
+// x := log(1 + exp(x)), relative error below 1e-6.
+void Softplus(std::span<float> x);
+
 // One of the above.
 using Activation = void (*)(std::span<float> x);
 

@@ -19,6 +19,21 @@
 namespace gannet::encoder {
 namespace {
 
+// What a family calls its head, and the table of token vectors that may be it.
+struct HeadNames {
+  std::string_view head = "lm_head.weight";
+  std::string_view table = "embed_tokens.weight";
+  std::string_view table_prefix = "model.";
+};
+constexpr HeadNames kDecoderNames = {};
+constexpr HeadNames kNeoxNames = {"embed_out.weight", "embed_in.weight", "gpt_neox."};
+constexpr HeadNames kMambaNames = {.table = "embeddings.weight", .table_prefix = "backbone."};
+
+const HeadNames& NamesOf(std::string_view model_type) {
+  if (model_type == "gpt_neox") return kNeoxNames;
+  return model_type.find("mamba") == std::string_view::npos ? kDecoderNames : kMambaNames;
+}
+
 // Whether the head is the table of token vectors: as the configuration says, else when the
 // checkpoint has no head of its own.
 absl::StatusOr<bool> IsTied(const ConfigFile& file, const Checkpoint& checkpoint,
@@ -45,12 +60,12 @@ absl::StatusOr<LmHeadWeights> ReadWeights(const std::filesystem::path& folder) {
   }
   head.cap = static_cast<float>(cap);
   GANNET_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(folder));
-  const bool neox = type == "gpt_neox";
-  std::string_view name = neox ? "embed_out.weight" : "lm_head.weight";
+  const HeadNames& names = NamesOf(type);
+  std::string_view name = names.head;
   GANNET_ASSIGN_OR_RETURN(const bool tied, IsTied(file, checkpoint, name));
   if (tied) {
-    name = neox ? "embed_in.weight" : "embed_tokens.weight";
-    checkpoint.UsePrefix(name, {"", neox ? "gpt_neox." : "model."});
+    name = names.table;
+    checkpoint.UsePrefix(name, {"", names.table_prefix});
   }
   GANNET_ASSIGN_OR_RETURN(head.weight, checkpoint.Floats(name, {head.vocabulary, head.d}));
   return head;

@@ -18,8 +18,8 @@ namespace gannet::encoder {
 // with W of its own or the token vectors that enter the first layer.
 class LmHead {
  public:
-  // From the folder or GGUF file of a decoder of LoadDecoder or LoadGptNeox. Errors name the file and the field
-  // or tensor.
+  // From the folder or GGUF file of a decoder of LoadDecoder or LoadGptNeox, or of a Mamba in
+  // Hugging Face's layout. Errors name the file and the field or tensor.
   static absl::StatusOr<LmHead> Load(const std::filesystem::path& folder,
                                      const ModelOptions& options);
 

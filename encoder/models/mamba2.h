@@ -1,0 +1,23 @@
+#ifndef GANNET_ENCODER_MODELS_MAMBA2_H_
+#define GANNET_ENCODER_MODELS_MAMBA2_H_
+
+#include <filesystem>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "encoder/checkpoint/config_file.h"
+#include "encoder/layers/model_options.h"
+#include "encoder/models/model.h"
+
+namespace gannet::encoder {
+
+// Mamba-2 (Dao & Gu 2024, arXiv:2405.21060), as trained by state-spaces and as converted for
+// Hugging Face ("mamba2"). The language-model head is not read; token vectors are those after the
+// final norm. There is no longest input.
+absl::StatusOr<std::unique_ptr<const Model>> LoadMamba2(const std::filesystem::path& folder,
+                                                        const ConfigFile& file,
+                                                        const ModelOptions& options);
+
+}  // namespace gannet::encoder
+
+#endif  // GANNET_ENCODER_MODELS_MAMBA2_H_
