@@ -26,7 +26,7 @@ struct ModelDimensions {
   size_t positions = 0;    // Longest sequence; 0 when there is no limit.
   size_t hidden = 0;       // d: values per token vector.
   size_t layers = 0;       // N
-  size_t heads = 0;        // h: query heads of each layer.
+  size_t heads = 0;        // h: query heads of each layer; 0 for models without attention.
   bool causal = false;     // Whether a token sees nothing that follows it.
 };
 
@@ -34,7 +34,8 @@ struct ModelDimensions {
 // output_hidden_states does; after the last layer of a run only its output.
 using LayerObserver = std::function<void(size_t layer, std::span<const float> hidden)>;
 
-// What a run is for, beside the token vectors.
+// What a run is for, beside the token vectors. Models without attention take on_layer, layers and
+// output; the rest is as it is here.
 struct RunOptions {
   LayerObserver on_layer = nullptr;
   const AttentionRequest* attention = nullptr;  // Null for none.
@@ -78,24 +79,23 @@ class Model {
   const ModelDimensions& dimensions() const { return dimensions_; }
 
   // Checks what Forward relies on, of one sequence or of all in a batch: ids and types in range,
-  // not empty, not too long.
-  // `tokens_before` of RunOptions::before count for the length.
+  // not empty, not too long. `tokens_before` of RunOptions::before count for the length.
   absl::Status Check(std::span<const TokenId> ids, std::span<const uint8_t> type_ids,
                      size_t tokens_before = 0) const;
   absl::Status Check(const PackedBatch& batch, size_t tokens_before = 0) const;
 
-  // Token vectors of a checked batch after the last layer: hidden is [rows, d], or with an `output`
-  // of one row a sequence [sequences, d], the same bytes. With `pool` the
-  // rows and heads are spread over its threads, without (null) all runs on the caller; the bytes
-  // are the same.
+  // Token vectors of a checked batch after the last layer: hidden is [rows, d], or with an output
+  // of one row a sequence [sequences, d], the same bytes. With `pool` the rows and heads are spread
+  // over its threads, without (null) all runs on the caller; the bytes are the same.
   virtual void Run(const PackedBatch& batch, base::ThreadPool* pool, const RunOptions& options,
                    std::vector<float>& hidden) const = 0;
 
   // Fills `joined` with the tokens of the parts, one part after the other, their keys turned from
   // the positions where they were run to the new ones (the turn is rounded once more, in fp32). The
-  // parts come from runs of this model over as many layers.
-  virtual void Join(std::span<const KeyValuePart> parts, base::ThreadPool* pool,
-                    KeyValueCache& joined) const = 0;
+  // parts come from runs of this model over as many layers. Models without attention have nothing
+  // to join.
+  virtual void Join(std::span<const KeyValuePart> /*parts*/, base::ThreadPool* /*pool*/,
+                    KeyValueCache& /*joined*/) const {}
 
   void Forward(const PackedBatch& batch, base::ThreadPool* pool, std::vector<float>& hidden,
                const LayerObserver& on_layer) const {

@@ -144,8 +144,8 @@ std::vector<float> ParadeHead::Transform(std::span<const float> passages, size_t
                                   &query_key_value[first * 3 * d]);
     }
     attention.Run(
-        batch, query_key_value.data(), [&](const HeadInput&) { return options; },
-        SequenceRows::kAll, nullptr, context.data());
+        batch, query_key_value.data(), [&](const HeadInput&) { return options; }, AttentionStep(),
+        nullptr, context.data());
     for (size_t first = 0; first < rows; first += kTile) {
       layer.Finish(&context[first * d], std::min(kTile, rows - first), nullptr, buffers,
                    &x[first * d]);

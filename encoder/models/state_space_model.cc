@@ -122,14 +122,21 @@ void StateSpaceModel::RunChunk(const PackedBatch& batch, const SequenceChunk& ch
 
 void StateSpaceModel::Run(const PackedBatch& batch, base::ThreadPool* pool,
                           const RunOptions& options, std::vector<float>& hidden) const {
-  hidden.resize(batch.rows() * dimensions().hidden);
+  const size_t d = dimensions().hidden;
+  hidden.resize(batch.rows() * d);
   const auto buffers = buffers_.Take();
   // Who looks at the layers sees all rows of one after another.
   const size_t most = options.on_layer ? std::max<size_t>(batch.rows(), 1) : kChunkRows;
   for (size_t first = 0; first < batch.rows(); first += most) {
     const size_t rows = std::min(most, batch.rows() - first);
     RunChunk(batch, SequenceChunk::Of(batch, first, rows), first, pool, options, *buffers);
-    std::ranges::copy(buffers->residual, &hidden[first * dimensions().hidden]);
+    std::ranges::copy(buffers->residual, &hidden[first * d]);
+  }
+  if (options.output != SequenceRows::kAll) {
+    for (size_t s = 0; s < batch.sequences(); ++s) {
+      std::copy_n(&hidden[batch.RowOf(s, options.output) * d], d, &hidden[s * d]);
+    }
+    hidden.resize(batch.sequences() * d);
   }
 }
 

@@ -116,12 +116,16 @@ absl::StatusOr<TokenizedPrompt> TokenizePrompt(const encoder::Tokenizer& tokeniz
     TokenSpan span = TokensOf(tokens.offsets, place.begin, place.end, block.begin);
     const size_t end =
         std::max(span.begin, span.end + recipe.tokens_beyond - std::min(early, span.end));
-    tokens.documents.push_back({span.begin, std::min(end, tokens.ids.size())});
+    tokens.documents.push_back({span.begin, end});
     tokens.block_ends.push_back(block.end);
     at = block.end;
   }
   const TokenSpan query = TokensOf(tokens.offsets, prompt.instruction, prompt.query_end, at);
   tokens.attending = {query.begin, tokens.ids.size()};
+  // Where nothing separates the last document from the instruction there is no token beyond it.
+  for (TokenSpan& document : tokens.documents) {
+    document.end = std::min(document.end, tokens.attending.begin);
+  }
   if (recipe.attending == InContextRecipe::Attending::kToTheQuery) {
     tokens.attending.end = std::min(query.end + 1 - early, tokens.ids.size());
   }
