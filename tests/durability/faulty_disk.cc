@@ -52,11 +52,14 @@ FaultState& Faults() {
   return state;
 }
 
+enum class Space { kNeeded, kNotNeeded };
+
 // Whether this call is to fail, and with which error number; 0 if not.
-int Failure(const char* call, const std::string& path) {
+int Failure(const char* call, Space space, const std::string& path) {
   FaultState& state = Faults();
   const std::lock_guard lock(state.mutex);
   if (!state.fault.has_value() || !IsIn(path, state.fault->folder.native())) return 0;
+  if (state.fault->error_number == ENOSPC && space == Space::kNotNeeded) return 0;
   const uint64_t number = state.calls++;
   const bool strikes = state.fault->lasts == DiskFault::Lasts::kOnce ? number == state.fault->nth
                                                                      : number >= state.fault->nth;
@@ -157,8 +160,7 @@ void AfterMakeFolder(const char* path) {
   fs::remove(SyncedFolder(state.image, StatusOf(path).st_ino), error);
 }
 
-// Before the real call: what is written while that is at work may be lost.
-void BeforeSync(int descriptor) {
+void KeepSynced(int descriptor) {
   ImageState& state = Image();
   const std::lock_guard lock(state.mutex);
   if (state.image.empty()) return;
@@ -174,19 +176,19 @@ void BeforeSync(int descriptor) {
 }
 
 // -1 with errno set where the call is to fail.
-int Check(const char* call, const std::string& path) {
-  const int failure = Failure(call, path);
+int Check(const char* call, Space space, const std::string& path) {
+  const int failure = Failure(call, space, path);
   if (failure == 0) return 0;
   errno = failure;
   return -1;
 }
 
-int Check(const char* call, int descriptor) {
+int Check(const char* call, Space space, int descriptor) {
   if (!Faulty()) return 0;  // Names of descriptors cost time.
   const int before = errno;
   const std::string path = PathOf(descriptor);
   errno = before;
-  return Check(call, path);
+  return Check(call, space, path);
 }
 
 // The third argument of an open that may create a file.
@@ -233,11 +235,12 @@ void KeepDurableImage(const fs::path& disk, const fs::path& image) {
 // The calls themselves, under the names by which everybody knows them.
 using gannet::testing::AfterMakeFolder;
 using gannet::testing::AfterOpen;
-using gannet::testing::BeforeSync;
 using gannet::testing::Check;
+using gannet::testing::KeepSynced;
 using gannet::testing::ModeOf;
 using gannet::testing::PathOf;
 using gannet::testing::Real;
+using gannet::testing::Space;
 
 extern "C" {
 
@@ -247,7 +250,8 @@ int open(const char* path, int flags, ...) {
   va_start(arguments, flags);
   const mode_t mode = ModeOf(flags, arguments);
   va_end(arguments);
-  if (Check("open", path) != 0) return -1;
+  if (Check("open", (flags & O_CREAT) != 0 ? Space::kNeeded : Space::kNotNeeded, path) != 0)
+    return -1;
   const int descriptor = real(path, flags, mode);
   if (descriptor >= 0) AfterOpen(descriptor, flags);
   return descriptor;
@@ -255,71 +259,71 @@ int open(const char* path, int flags, ...) {
 
 ssize_t write(int descriptor, const void* data, size_t size) {
   static auto* const real = Real<ssize_t(int, const void*, size_t)>("write");
-  return Check("write", descriptor) != 0 ? -1 : real(descriptor, data, size);
+  return Check("write", Space::kNeeded, descriptor) != 0 ? -1 : real(descriptor, data, size);
 }
 
 ssize_t pwrite(int descriptor, const void* data, size_t size, off_t offset) {
   static auto* const real = Real<ssize_t(int, const void*, size_t, off_t)>("pwrite");
-  return Check("pwrite", descriptor) != 0 ? -1 : real(descriptor, data, size, offset);
+  return Check("pwrite", Space::kNeeded, descriptor) != 0 ? -1
+                                                          : real(descriptor, data, size, offset);
 }
 
 ssize_t read(int descriptor, void* data, size_t size) {
   static auto* const real = Real<ssize_t(int, void*, size_t)>("read");
-  return Check("read", descriptor) != 0 ? -1 : real(descriptor, data, size);
+  return Check("read", Space::kNotNeeded, descriptor) != 0 ? -1 : real(descriptor, data, size);
 }
 
 ssize_t pread(int descriptor, void* data, size_t size, off_t offset) {
   static auto* const real = Real<ssize_t(int, void*, size_t, off_t)>("pread");
-  return Check("pread", descriptor) != 0 ? -1 : real(descriptor, data, size, offset);
+  return Check("pread", Space::kNotNeeded, descriptor) != 0 ? -1
+                                                            : real(descriptor, data, size, offset);
 }
 
 int fsync(int descriptor) {
-  static auto* const real = Real<int(int)>("fsync");
-  if (Check("fsync", descriptor) != 0) return -1;
-  BeforeSync(descriptor);
-  return real(descriptor);
+  if (Check("fsync", Space::kNeeded, descriptor) != 0) return -1;
+  KeepSynced(descriptor);
+  return 0;
 }
 
 int fdatasync(int descriptor) {
-  static auto* const real = Real<int(int)>("fdatasync");
-  if (Check("fdatasync", descriptor) != 0) return -1;
-  BeforeSync(descriptor);
-  return real(descriptor);
+  if (Check("fdatasync", Space::kNeeded, descriptor) != 0) return -1;
+  KeepSynced(descriptor);
+  return 0;
 }
 
 int ftruncate(int descriptor, off_t size) noexcept {
   static auto* const real = Real<int(int, off_t)>("ftruncate");
-  return Check("ftruncate", descriptor) != 0 ? -1 : real(descriptor, size);
+  return Check("ftruncate", Space::kNeeded, descriptor) != 0 ? -1 : real(descriptor, size);
 }
 
 int truncate(const char* path, off_t size) noexcept {
   static auto* const real = Real<int(const char*, off_t)>("truncate");
-  return Check("truncate", path) != 0 ? -1 : real(path, size);
+  return Check("truncate", Space::kNotNeeded, path) != 0 ? -1 : real(path, size);
 }
 
 int rename(const char* from, const char* to) noexcept {
   static auto* const real = Real<int(const char*, const char*)>("rename");
-  return Check("rename", to) != 0 ? -1 : real(from, to);
+  return Check("rename", Space::kNeeded, to) != 0 ? -1 : real(from, to);
 }
 
 int link(const char* from, const char* to) noexcept {
   static auto* const real = Real<int(const char*, const char*)>("link");
-  return Check("link", to) != 0 ? -1 : real(from, to);
+  return Check("link", Space::kNeeded, to) != 0 ? -1 : real(from, to);
 }
 
 int unlink(const char* path) noexcept {
   static auto* const real = Real<int(const char*)>("unlink");
-  return Check("unlink", path) != 0 ? -1 : real(path);
+  return Check("unlink", Space::kNotNeeded, path) != 0 ? -1 : real(path);
 }
 
 int remove(const char* path) noexcept {
   static auto* const real = Real<int(const char*)>("remove");
-  return Check("remove", path) != 0 ? -1 : real(path);
+  return Check("remove", Space::kNotNeeded, path) != 0 ? -1 : real(path);
 }
 
 int mkdir(const char* path, mode_t mode) noexcept {
   static auto* const real = Real<int(const char*, mode_t)>("mkdir");
-  if (Check("mkdir", path) != 0 || real(path, mode) != 0) return -1;
+  if (Check("mkdir", Space::kNeeded, path) != 0 || real(path, mode) != 0) return -1;
   AfterMakeFolder(path);
   return 0;
 }

@@ -18,7 +18,8 @@ struct DiskFault {
 };
 
 // A fault in the calls open, write, pwrite, read, pread, fsync, fdatasync, ftruncate, truncate,
-// rename, link, unlink, remove and mkdir. One at a time; lifted when the object goes.
+// rename, link, unlink, remove and mkdir; with ENOSPC, in those of them that a full disk fails. One
+// at a time; lifted when the object goes.
 class InjectedFault {
  public:
   explicit InjectedFault(const DiskFault& fault);
