@@ -374,8 +374,8 @@ absl::Status Store::Resume() {
   return resumed;
 }
 
-// RocksDB's own Resume says that all is well after some errors, and goes on with a log that it cannot
-// write to.
+// RocksDB's own Resume says that all is well after some errors, and goes on with a log that it
+// cannot write to.
 absl::Status Store::Reopen() {
   state_->Close();
   const rocksdb::Status opened = state_->Open(DatabaseOptions());
