@@ -367,21 +367,22 @@ absl::Status Store::Resume() {
   state_->reopening = true;
   state_->use_changed.wait(lock, [&] { return state_->users == 0; });
   lock.unlock();
-  absl::Status resumed = state_->CheckOpen();
-  if (resumed.ok()) resumed = state_->Convert(state_->db->Resume());
-  // RocksDB goes on by itself after a full disk, but not after other errors.
-  if (!resumed.ok()) resumed = Reopen();
-  if (resumed.ok()) state_->errors->Forget();
+  const absl::Status resumed = Reopen();
   lock.lock();
   state_->reopening = false;
   state_->use_changed.notify_all();
   return resumed;
 }
 
+// RocksDB's own Resume says that all is well after some errors, and goes on with a log that it
+// cannot write to.
 absl::Status Store::Reopen() {
   state_->Close();
   const rocksdb::Status opened = state_->Open(DatabaseOptions());
-  if (opened.ok()) return absl::OkStatus();
+  if (opened.ok()) {
+    state_->errors->Forget();
+    return absl::OkStatus();
+  }
   state_->OpenReadOnly().PermitUncheckedError();  // Else nothing can be read: see CheckOpen.
   return state_->Convert(opened);
 }

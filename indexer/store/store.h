@@ -115,9 +115,8 @@ class Store {
   absl::Status CheckRunning() const;
 
   // After a failed write: makes the store writable again, where the cause is gone, by opening it
-  // anew if it must; waits for reads that are under way, and lets others wait. A batch whose
-  // writing failed may be there afterwards. On an error the store can still be read, if at all
-  // possible.
+  // anew; waits for reads that are under way, and lets others wait. A batch whose writing failed
+  // may be there afterwards. On an error the store can still be read, if at all possible.
   absl::Status Resume();
 
   // Moves everything from memory and log into table files.
