@@ -12,6 +12,9 @@
 
 namespace gannet::encoder {
 
+// Some rows of each sequence of a batch.
+enum class SequenceRows { kAll, kFirst, kLast };
+
 // Token sequences one after another, without padding: sequence s has rows
 // offsets[s] ... offsets[s + 1] - 1 of every matrix made from the batch.
 struct PackedBatch {
@@ -22,6 +25,11 @@ struct PackedBatch {
   size_t rows() const { return ids.size(); }
   size_t sequences() const { return offsets.size() - 1; }
   size_t length(size_t sequence) const { return offsets[sequence + 1] - offsets[sequence]; }
+
+  // The row of each sequence that `which`, one of kFirst and kLast, means.
+  size_t RowOf(size_t sequence, SequenceRows which) const {
+    return which == SequenceRows::kFirst ? offsets[sequence] : offsets[sequence + 1] - 1;
+  }
 
   // The place of each row in its sequence, [rows].
   std::vector<size_t> Positions() const {

@@ -59,12 +59,14 @@ class SelfAttention {
 
   const HeadLayout& layout() const { return layout_; }
 
-  // query_key_value: [rows, layout().row_width()]; context: [rows, layout().query_width()]. Heads
-  // and sequences are spread over the pool's threads, when there is one. Query heads that share a
+  // query_key_value: [rows, layout().row_width()]; context: [rows, layout().query_width()], or with
+  // `queries` of one row a sequence [sequences, layout().query_width()], the same bytes. Heads and
+  // sequences are spread over the pool's threads, when there is one. Query heads that share a
   // key head pack it once each: little beside the products, and heads spread over threads even
   // where there is one key head for all.
   void Run(const PackedBatch& batch, const float* query_key_value, HeadOptions options,
-           base::ThreadPool* pool, float* context, const AttentionTap& tap = {}) const;
+           SequenceRows queries, base::ThreadPool* pool, float* context,
+           const AttentionTap& tap = {}) const;
 
  private:
   HeadLayout layout_;

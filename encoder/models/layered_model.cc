@@ -21,19 +21,25 @@ void LayeredModel::Run(const PackedBatch& batch, base::ThreadPool* pool, const R
   hidden.resize(batch.rows() * dimensions().hidden);
   Embed(batch, pool, hidden.data());
   if (options.on_layer) options.on_layer(0, hidden);
-  for (size_t i = 0; i < std::min(options.layers, stack_.layers); ++i) {
+  const size_t end = std::min(options.layers, stack_.layers);
+  for (size_t i = 0; i < end; ++i) {
     for (size_t s = 0; s < stack_.steps_per_layer; ++s) {
-      RunStep(i * stack_.steps_per_layer + s, batch, pool, {options.attention, i}, *buffers,
-              hidden.data());
+      const bool last = i + 1 == end && s + 1 == stack_.steps_per_layer;
+      RunStep(i * stack_.steps_per_layer + s, batch, pool, {options.attention, i},
+              last ? options.output : SequenceRows::kAll, *buffers, hidden.data());
+    }
+    if (i + 1 == end && options.output != SequenceRows::kAll) {
+      hidden.resize(batch.sequences() * dimensions().hidden);
     }
     // The last hidden state is seen after the norm that follows the last layer.
-    if (i + 1 == stack_.layers) FinalNorm(batch.rows(), hidden.data());
+    if (i + 1 == stack_.layers) FinalNorm(hidden.size() / dimensions().hidden, hidden.data());
     if (options.on_layer) options.on_layer(i + 1, hidden);
   }
 }
 
 void LayeredModel::RunStep(size_t step, const PackedBatch& batch, base::ThreadPool* pool,
-                           const AttentionTap& tap, Buffers& buffers, float* x) const {
+                           const AttentionTap& tap, SequenceRows output, Buffers& buffers,
+                           float* x) const {
   const size_t d = dimensions().hidden;
   const size_t row_width = heads().row_width(), query_width = heads().query_width();
   buffers.query_key_value.resize(batch.rows() * row_width);
@@ -44,8 +50,16 @@ void LayeredModel::RunStep(size_t step, const PackedBatch& batch, base::ThreadPo
     Rotate(step, first, rows, buffers);
   });
   const auto options = [&](const HeadInput& input) { return ScoreOptions(step, input); };
-  attention_.Run(batch, buffers.query_key_value.data(), options, pool, buffers.context.data(), tap);
-  ForEachSharedTile(batch.rows(), pool, [&](size_t first, size_t rows, base::ThreadPool* of_tile) {
+  attention_.Run(batch, buffers.query_key_value.data(), options, output, pool,
+                 buffers.context.data(), tap);
+  size_t left = batch.rows();
+  if (output != SequenceRows::kAll) {
+    left = batch.sequences();
+    for (size_t s = 0; s < left; ++s) {
+      std::copy_n(x + batch.RowOf(s, output) * d, d, x + s * d);
+    }
+  }
+  ForEachSharedTile(left, pool, [&](size_t first, size_t rows, base::ThreadPool* of_tile) {
     Finish(step, &buffers.context[first * query_width], rows, of_tile, x + first * d);
   });
 }

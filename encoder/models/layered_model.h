@@ -62,8 +62,10 @@ class LayeredModel : public Model {
     std::vector<float> context;                     // [rows, heads().query_width()]
   };
 
+  // Replaces the rows of x by what the step makes of them, for those that `output` wants; those of
+  // one row a sequence move to the front of x.
   void RunStep(size_t step, const PackedBatch& batch, base::ThreadPool* pool,
-               const AttentionTap& tap, Buffers& buffers, float* x) const;
+               const AttentionTap& tap, SequenceRows output, Buffers& buffers, float* x) const;
   void Rotate(size_t step, size_t first, size_t rows, Buffers& buffers) const;
 
   const LayerStack stack_;

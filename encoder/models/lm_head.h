@@ -9,6 +9,7 @@
 #include "base/thread_pool.h"
 #include "encoder/kernels/packed_linear.h"
 #include "encoder/layers/model_options.h"
+#include "encoder/tokenizer/tokenizer.h"
 
 namespace gannet::encoder {
 
@@ -22,6 +23,12 @@ class LmHead {
   static absl::StatusOr<LmHead> Load(const std::filesystem::path& folder,
                                      const ModelOptions& options);
 
+  // The same for a few tokens only, in their order: no others are computed.
+  static absl::StatusOr<LmHead> LoadFor(const std::filesystem::path& folder,
+                                        std::span<const TokenId> tokens,
+                                        const ModelOptions& options);
+
+  // How many tokens get a score.
   size_t vocabulary() const { return weight_.outputs(); }
 
   // Of any number of token vectors of the last layer: hidden is [rows, d], logits is

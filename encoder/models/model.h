@@ -27,7 +27,7 @@ struct ModelDimensions {
 };
 
 // Sees hidden, [rows, d], after the embedding (0) and after each layer (1 ... N), as transformers'
-// output_hidden_states does.
+// output_hidden_states does; after the last layer of a run only its output.
 using LayerObserver = std::function<void(size_t layer, std::span<const float> hidden)>;
 
 // What a run is for, beside the token vectors.
@@ -37,6 +37,8 @@ struct RunOptions {
   // The run ends after this many layers, with what they leave; a norm that follows the last layer
   // of the model belongs to that layer.
   size_t layers = std::numeric_limits<size_t>::max();
+  // The token vectors that are wanted of the last layer of the run; it computes no others.
+  SequenceRows output = SequenceRows::kAll;
 };
 
 // A transformer that turns token sequences into token vectors. Immutable after loading; safe to use
@@ -57,7 +59,8 @@ class Model {
   absl::Status Check(std::span<const TokenId> ids, std::span<const uint8_t> type_ids) const;
   absl::Status Check(const PackedBatch& batch) const;
 
-  // Token vectors of a checked batch after the last layer: hidden is [rows, d]. With `pool` the
+  // Token vectors of a checked batch after the last layer: hidden is [rows, d], or with an `output`
+  // of one row a sequence [sequences, d], the same bytes. With `pool` the
   // rows and heads are spread over its threads, without (null) all runs on the caller; the bytes
   // are the same.
   virtual void Run(const PackedBatch& batch, base::ThreadPool* pool, const RunOptions& options,
