@@ -7,56 +7,19 @@
 #include <cstring>
 #include <string>
 
-#include "base/file.h"
 #include "base/status.h"
-#include "encoder/checkpoint/safetensors.h"
 #include "encoder/models/classification_head.h"
 #include "encoder/models/model.h"
+#include "tests/encoder/score/tiny_classifier.h"
 #include "tests/testing/shared_data.h"
-#include "tests/testing/tensor_writer.h"
 
 namespace gannet::encoder {
 namespace {
 
-using testing::TemporaryFolder;
-
-// tests/data/tiny_bert, whose checkpoint has a classifier of one label.
-const std::filesystem::path kTinyBert = GANNET_TEST_DATA "/tiny_bert";
-
-// A copy of it with some files replaced.
-class ChangedModel {
- public:
-  explicit ChangedModel(std::initializer_list<std::pair<const char*, std::string>> files) {
-    std::filesystem::copy(kTinyBert, path(), std::filesystem::copy_options::recursive);
-    for (const auto& [name, content] : files) folder_.Write(std::string("model/") + name, content);
-  }
-  std::filesystem::path path() const { return folder_.path() / "model"; }
-
- private:
-  TemporaryFolder folder_;
-};
-
-// config.json of tiny_bert with more fields.
-std::string Config(const std::string& fields) {
-  const auto text = base::ReadFile(kTinyBert / "config.json");
-  EXPECT_TRUE(text.ok());
-  return text->substr(0, text->rfind('}')) + ", " + fields + "}";
-}
-
-// tiny_bert's tensors with the classifier replaced; no classifier where `labels` is 0.
-std::string WithClassifier(size_t labels) {
-  const auto file = SafetensorsFile::Open(kTinyBert / "model.safetensors");
-  EXPECT_TRUE(file.ok());
-  testing::FloatTensors tensors;
-  for (const auto& [name, view] : file->tensors()) {
-    if (!name.starts_with("classifier.")) tensors[name] = {view.shape, ToFloats(view)};
-  }
-  if (labels > 0) {
-    tensors["classifier.weight"] = testing::RandomTensor({labels, 32}, 7);
-    tensors["classifier.bias"] = testing::RandomTensor({labels}, 8);
-  }
-  return testing::SafetensorsContent(tensors);
-}
+using testing::ChangedTinyBert;
+using testing::kTinyBert;
+using testing::TinyBertConfig;
+using testing::TinyBertTensors;
 
 std::vector<TextPair> SomePairs(const std::vector<std::string>& passages) {
   std::vector<TextPair> pairs;
@@ -177,7 +140,7 @@ TEST(CrossEncoderTest, ATextThatIsNoTextIsAnErrorOfItsPairAlone) {
 
 TEST(CrossEncoderTest, ObeysTheActivationThatTheFolderNames) {
   const auto activation = [](const std::string& fields) {
-    const ChangedModel changed{{"config.json", Config(fields)}};
+    const ChangedTinyBert changed{{"config.json", TinyBertConfig(fields)}};
     const auto model = CrossEncoder::Open(changed.path());
     EXPECT_TRUE(model.ok()) << model.status();
     return model.ok() ? ScoreActivationName((*model)->activation()) : "";
@@ -191,8 +154,9 @@ TEST(CrossEncoderTest, ObeysTheActivationThatTheFolderNames) {
                           "sbert_ce_default_activation_function": ")" +
                        identity + "\""),
             "sigmoid");
-  const ChangedModel strange{
-      {"config.json", Config(R"("sentence_transformers": {"activation_fn": "my.Softmin"})")}};
+  const ChangedTinyBert strange{
+      {"config.json",
+       TinyBertConfig(R"("sentence_transformers": {"activation_fn": "my.Softmin"})")}};
   const absl::Status status = CrossEncoder::Open(strange.path()).status();
   EXPECT_NE(base::Message(status).find("sentence_transformers.activation_fn: \"my.Softmin\""),
             std::string_view::npos)
@@ -200,9 +164,9 @@ TEST(CrossEncoderTest, ObeysTheActivationThatTheFolderNames) {
 }
 
 TEST(CrossEncoderTest, TwoLabelsOrderByTheLogarithmOfTheSoftmax) {
-  const ChangedModel changed{
-      {"model.safetensors", WithClassifier(2)},
-      {"config.json", Config(R"("id2label": {"0": "irrelevant", "1": "relevant"})")}};
+  const ChangedTinyBert changed{
+      {"model.safetensors", TinyBertTensors(2)},
+      {"config.json", TinyBertConfig(R"("id2label": {"0": "irrelevant", "1": "relevant"})")}};
   ASSERT_OK_AND_ASSIGN(const auto model, CrossEncoder::Open(changed.path()));
   EXPECT_EQ(model->labels(), (std::vector<std::string>{"irrelevant", "relevant"}));
   EXPECT_EQ(model->activation(), ScoreActivation::kIdentity);
@@ -229,7 +193,7 @@ TEST(CrossEncoderTest, ExtremeLogitsKeepTheirOrder) {
 }
 
 TEST(CrossEncoderTest, AFolderWithoutAHeadIsRefused) {
-  const ChangedModel headless{{"model.safetensors", WithClassifier(0)}};
+  const ChangedTinyBert headless{{"model.safetensors", TinyBertTensors(0)}};
   const absl::Status status = CrossEncoder::Open(headless.path()).status();
   EXPECT_NE(base::Message(status).find("no classifier.weight"), std::string_view::npos) << status;
   EXPECT_NE(base::Message(status).find("model"), std::string_view::npos);
