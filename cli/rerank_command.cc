@@ -73,10 +73,11 @@ absl::StatusOr<Stages> OpenStages(const RerankFlags& flags) {
   GANNET_ASSIGN_OR_RETURN(const encoder::Precision precision,
                           encoder::ParsePrecision(flags.precision));
   GANNET_ASSIGN_OR_RETURN(const std::filesystem::path folder, ResolveModel(flags.model));
-  GANNET_ASSIGN_OR_RETURN(stages.model,
-                          encoder::CrossEncoder::Open(folder, {.model = {.precision = precision},
-                                                               .max_tokens = flags.max_tokens,
-                                                               .instruction = flags.instruction}));
+  encoder::CrossEncoderOptions model_options;
+  model_options.model.precision = precision;
+  model_options.max_tokens = flags.max_tokens;
+  model_options.instruction = flags.instruction;
+  GANNET_ASSIGN_OR_RETURN(stages.model, encoder::CrossEncoder::Open(folder, model_options));
   fmt::print(stderr, "{}: {}\n", stages.model->name(), stages.model->ComputePath());
   ranker::CrossEncoderStageOptions options;
   if (flags.windows != "none") {
@@ -87,8 +88,9 @@ absl::StatusOr<Stages> OpenStages(const RerankFlags& flags) {
   stages.Add(std::move(mono), flags.depth);
   if (flags.duo.empty()) return stages;
   GANNET_ASSIGN_OR_RETURN(const std::filesystem::path duo_folder, ResolveModel(flags.duo));
-  GANNET_ASSIGN_OR_RETURN(
-      stages.duo_model, encoder::DuoEncoder::Open(duo_folder, {.model = {.precision = precision}}));
+  encoder::DuoOptions duo_options;
+  duo_options.model.precision = precision;
+  GANNET_ASSIGN_OR_RETURN(stages.duo_model, encoder::DuoEncoder::Open(duo_folder, duo_options));
   stages.Add(std::make_unique<ranker::DuoStage>(*stages.duo_model), flags.duo_depth);
   return stages;
 }

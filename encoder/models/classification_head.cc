@@ -54,13 +54,23 @@ class HeadLoader {
  public:
   using Head = absl::StatusOr<ClassificationHead>;
 
-  static Head Load(const std::filesystem::path& folder) {
+  static absl::StatusOr<HeadLoader> Open(const std::filesystem::path& folder) {
     GANNET_ASSIGN_OR_RETURN(ConfigFile file, ConfigFile::Open(folder / "config.json"));
     GANNET_ASSIGN_OR_RETURN(const std::string type, file.StringOr("model_type", "bert"));
     GANNET_ASSIGN_OR_RETURN(const size_t d,
                             file.Size(type == "distilbert" ? "dim" : "hidden_size"));
     GANNET_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(folder));
-    HeadLoader loader(std::move(file), std::move(checkpoint), d);
+    return HeadLoader(std::move(file), std::move(checkpoint), d);
+  }
+
+  static Head LoadPlain(const std::filesystem::path& folder) {
+    GANNET_ASSIGN_OR_RETURN(const HeadLoader loader, Open(folder));
+    return loader.Out("classifier", Bias::kPresent);
+  }
+
+  static Head Load(const std::filesystem::path& folder) {
+    GANNET_ASSIGN_OR_RETURN(HeadLoader loader, Open(folder));
+    GANNET_ASSIGN_OR_RETURN(const std::string type, loader.file_.StringOr("model_type", "bert"));
     if (type == "bert") return loader.Bert();
     if (type == "roberta" || type == "xlm-roberta") return loader.DenseAndProjection(Tanh);
     if (type == "electra") return loader.DenseAndProjection(kernels::Gelu);
@@ -163,6 +173,11 @@ class HeadLoader {
 
 absl::StatusOr<ClassificationHead> ClassificationHead::Load(const std::filesystem::path& folder) {
   return HeadLoader::Load(folder);
+}
+
+absl::StatusOr<ClassificationHead> ClassificationHead::LoadPlain(
+    const std::filesystem::path& folder) {
+  return HeadLoader::LoadPlain(folder);
 }
 
 absl::StatusOr<ClassificationHead> ClassificationHead::LoadAnswers(

@@ -32,6 +32,9 @@ class ClassificationHead {
   // name the file and the field or tensor.
   static absl::StatusOr<ClassificationHead> Load(const std::filesystem::path& folder);
 
+  // One that reads the first token vector as it is, by the checkpoint's `classifier`.
+  static absl::StatusOr<ClassificationHead> LoadPlain(const std::filesystem::path& folder);
+
   // Of a decoder that answers a question with one of two tokens: one logit, that of `yes` less that
   // of `no` after the last token, whose logistic function is the softmax of the two.
   static absl::StatusOr<ClassificationHead> LoadAnswers(const std::filesystem::path& folder,

@@ -16,13 +16,15 @@ void LayeredModel::Run(const PackedBatch& batch, base::ThreadPool* pool, const R
   buffers->positions = batch.Positions();
   buffers->rotations.resize(stack_.rotaries.size());
   for (size_t r = 0; r < stack_.rotaries.size(); ++r) {
-    stack_.rotaries[r].Extend(batch.Longest(), buffers->rotations[r]);
+    stack_.rotaries[r].Extend(batch.EndOfPositions(), buffers->rotations[r]);
   }
   hidden.resize(batch.rows() * dimensions().hidden);
-  Embed(batch, pool, hidden.data());
-  if (options.on_layer) options.on_layer(0, hidden);
+  if (options.first_layer == 0) {
+    Embed(batch, pool, hidden.data());
+    if (options.on_layer) options.on_layer(0, hidden);
+  }
   const size_t end = std::min(options.layers, stack_.layers);
-  for (size_t i = 0; i < end; ++i) {
+  for (size_t i = options.first_layer; i < end; ++i) {
     for (size_t s = 0; s < stack_.steps_per_layer; ++s) {
       const bool last = i + 1 == end && s + 1 == stack_.steps_per_layer;
       RunStep(i * stack_.steps_per_layer + s, batch, pool, {options.attention, i},

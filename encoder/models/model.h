@@ -34,6 +34,9 @@ using LayerObserver = std::function<void(size_t layer, std::span<const float> hi
 struct RunOptions {
   LayerObserver on_layer = nullptr;
   const AttentionRequest* attention = nullptr;  // Null for none.
+  // Layers before this one are not run: what they left, [rows, d], is in `hidden` when the run
+  // begins.
+  size_t first_layer = 0;
   // The run ends after this many layers, with what they leave; a norm that follows the last layer
   // of the model belongs to that layer.
   size_t layers = std::numeric_limits<size_t>::max();

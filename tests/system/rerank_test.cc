@@ -63,7 +63,9 @@ TEST(RerankTest, AnswersQueriesWithPassagesInTheOrderOfTheirScores) {
     EXPECT_EQ(hits[i]["rank"], i + 1);
     EXPECT_EQ(hits[i]["score"], hits[i]["stage_scores"]["cross-encoder"]);
     EXPECT_TRUE(hits[i]["stage_scores"].contains("cross-encoder.activation"));
-    if (i > 0) EXPECT_LE(hits[i]["score"], hits[i - 1]["score"]);
+    if (i > 0) {
+      EXPECT_LE(hits[i]["score"], hits[i - 1]["score"]);
+    }
     by_id[hits[i]["id"]] = hits[i];
   }
   EXPECT_EQ(by_id["0"]["score"], by_id["d"]["score"]);  // The same text,
@@ -172,7 +174,7 @@ TEST(RerankTest, TheRecallOfScifactStays) {
   EXPECT_THAT(outcome.output, HasSubstr("Recall@100    0.9253    0.9253"));
   size_t lines = 0;
   for (const auto& [query, ids] : ReadIds(output)) lines += ids.size();
-  EXPECT_EQ(lines, 30'000u);
+  EXPECT_EQ(lines, 29'966u);  // Some queries have fewer than 100.
 }
 
 }  // namespace
