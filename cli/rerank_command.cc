@@ -22,12 +22,14 @@
 #include "cli/model_location.h"
 #include "encoder/score/cross_encoder.h"
 #include "encoder/score/duo_encoder.h"
+#include "encoder/score/parade_scorer.h"
 #include "eval/dataset.h"
 #include "eval/metrics.h"
 #include "eval/rerank_requests.h"
 #include "eval/run_file.h"
 #include "ranker/rerank/cross_encoder_stage.h"
 #include "ranker/rerank/duo_stage.h"
+#include "ranker/rerank/parade_stage.h"
 #include "ranker/rerank/rerank_stage.h"
 
 namespace gannet::cli {
@@ -58,6 +60,7 @@ struct RerankFlags {
 // The models of a re-ranking and the stages that use them.
 struct Stages {
   std::unique_ptr<const encoder::CrossEncoder> model;
+  std::unique_ptr<const encoder::ParadeScorer> parade_model;
   std::unique_ptr<const encoder::DuoEncoder> duo_model;
   std::vector<std::unique_ptr<const ranker::RerankStage>> owned;
   std::vector<ranker::StagePlan> plan;
@@ -68,11 +71,9 @@ struct Stages {
   }
 };
 
-absl::StatusOr<Stages> OpenStages(const RerankFlags& flags) {
-  Stages stages;
-  GANNET_ASSIGN_OR_RETURN(const encoder::Precision precision,
-                          encoder::ParsePrecision(flags.precision));
-  GANNET_ASSIGN_OR_RETURN(const std::filesystem::path folder, ResolveModel(flags.model));
+// The first stage: a cross-encoder, over windows where the flags say so.
+absl::Status AddCrossEncoder(const RerankFlags& flags, const std::filesystem::path& folder,
+                             encoder::Precision precision, Stages& stages) {
   encoder::CrossEncoderOptions model_options;
   model_options.model.precision = precision;
   model_options.max_tokens = flags.max_tokens;
@@ -86,6 +87,22 @@ absl::StatusOr<Stages> OpenStages(const RerankFlags& flags) {
   }
   GANNET_ASSIGN_OR_RETURN(auto mono, ranker::CrossEncoderStage::Make(*stages.model, options));
   stages.Add(std::move(mono), flags.depth);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Stages> OpenStages(const RerankFlags& flags) {
+  Stages stages;
+  GANNET_ASSIGN_OR_RETURN(const encoder::Precision precision,
+                          encoder::ParsePrecision(flags.precision));
+  GANNET_ASSIGN_OR_RETURN(const std::filesystem::path folder, ResolveModel(flags.model));
+  if (flags.windows == "parade") {
+    encoder::ParadeOptions options;
+    options.model.precision = precision;
+    GANNET_ASSIGN_OR_RETURN(stages.parade_model, encoder::ParadeScorer::Open(folder, options));
+    stages.Add(std::make_unique<ranker::ParadeStage>(*stages.parade_model), flags.depth);
+  } else {
+    GANNET_RETURN_IF_ERROR(AddCrossEncoder(flags, folder, precision, stages));
+  }
   if (flags.duo.empty()) return stages;
   GANNET_ASSIGN_OR_RETURN(const std::filesystem::path duo_folder, ResolveModel(flags.duo));
   encoder::DuoOptions duo_options;
@@ -272,10 +289,11 @@ void AddModelOptions(CLI::App& command, RerankFlags& flags) {
 
 void AddWindowOptions(CLI::App& command, RerankFlags& flags) {
   command
-      .add_option("--windows", flags.windows,
-                  "Read long texts in windows and score them by the best (max), the first, or the "
-                  "sum; none reads the beginning")
-      ->check(CLI::IsMember({"none", "max", "first", "sum"}))
+      .add_option(
+          "--windows", flags.windows,
+          "Read long texts in windows and score them by the best (max), the first, the sum, "
+          "or as a PARADE model does; none reads the beginning")
+      ->check(CLI::IsMember({"none", "max", "first", "sum", "parade"}))
       ->capture_default_str();
   ranker::WindowOptions& options = flags.window_options;
   command.add_option("--window-words", options.words, "Words of a window")

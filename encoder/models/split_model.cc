@@ -68,7 +68,7 @@ std::vector<float> TermCompressor::Decompress(std::span<const float> terms) cons
 }
 
 absl::StatusOr<SplitModel> SplitModel::Load(const std::filesystem::path& folder, size_t join_layer,
-                                            const ModelOptions& options) {
+                                            const Model& model) {
   GANNET_ASSIGN_OR_RETURN(const ConfigFile file, ConfigFile::Open(folder / "config.json"));
   GANNET_ASSIGN_OR_RETURN(const std::string type, file.StringOr("model_type", "bert"));
   if (type != "bert") {
@@ -82,10 +82,9 @@ absl::StatusOr<SplitModel> SplitModel::Load(const std::filesystem::path& folder,
                       fmt::format("{} layers cannot be joined after layer {}, expected 1 to {}",
                                   layers, join_layer, layers - 1));
   }
-  GANNET_ASSIGN_OR_RETURN(auto model, Model::Load(folder, options));
   GANNET_ASSIGN_OR_RETURN(auto compressor, TermCompressor::Load(folder, join_layer));
   GANNET_ASSIGN_OR_RETURN(ClassificationHead head, ClassificationHead::LoadPlain(folder));
-  return SplitModel(std::move(model), std::move(compressor), std::move(head), join_layer);
+  return SplitModel(model, std::move(compressor), std::move(head), join_layer);
 }
 
 std::vector<float> SplitModel::Terms(const PackedBatch& batch, base::ThreadPool* pool) const {

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -13,7 +12,6 @@
 #include "base/thread_pool.h"
 #include "encoder/kernels/packed_linear.h"
 #include "encoder/layers/linear.h"
-#include "encoder/layers/model_options.h"
 #include "encoder/layers/packed_batch.h"
 #include "encoder/models/classification_head.h"
 #include "encoder/models/model.h"
@@ -51,12 +49,11 @@ class TermCompressor {
 // computed before any query is. The score is linear in the first token vector of the last layer.
 class SplitModel {
  public:
-  // From the folder of a BERT with `classifier`; 1 <= join_layer < layers. Errors name the file and
-  // the field or tensor.
+  // What the folder of a BERT with `classifier` has beside `model`, which was loaded from it and
+  // must outlive the object; 1 <= join_layer < layers. Errors name the file and the field or
+  // tensor.
   static absl::StatusOr<SplitModel> Load(const std::filesystem::path& folder, size_t join_layer,
-                                         const ModelOptions& options);
-
-  const Model& model() const { return *model_; }
+                                         const Model& model);
 
   size_t labels() const { return head_.labels(); }
   size_t width() const {  // Values of a term: e where there is a compressor, else d.
@@ -77,14 +74,14 @@ class SplitModel {
   std::vector<float> Scores(std::span<const float> vectors) const { return head_.Logits(vectors); }
 
  private:
-  SplitModel(std::unique_ptr<const Model> model, std::optional<TermCompressor> compressor,
-             ClassificationHead head, size_t join_layer)
-      : model_(std::move(model)),
+  SplitModel(const Model& model, std::optional<TermCompressor> compressor, ClassificationHead head,
+             size_t join_layer)
+      : model_(&model),
         compressor_(std::move(compressor)),
         head_(std::move(head)),
         join_layer_(join_layer) {}
 
-  std::unique_ptr<const Model> model_;
+  const Model* model_;
   std::optional<TermCompressor> compressor_;
   ClassificationHead head_;
   size_t join_layer_;

@@ -55,7 +55,7 @@ TEST(ParadeHeadTest, TheTransformerRunsLayersOfBertOverTheFirstVectorAndThePassa
     const std::string of_layer = "encoder.layer.";
     if (!name.starts_with(of_layer) || name[of_layer.size()] == '0') continue;
     std::string renamed = "parade." + name;
-    --renamed["parade.encoder.layer.".size()];
+    --renamed[renamed.find(of_layer) + of_layer.size()];
     layers[renamed] = {view.shape, ToFloats(view)};
   }
   const ChangedTinyBert folder{

@@ -34,7 +34,8 @@ class SplitModelTest : public ::testing::TestWithParam<bool> {
     inputs_ = inputs["prettr"];
     std::filesystem::copy(tiny, folder_.path() / "model", std::filesystem::copy_options::recursive);
     if (!GetParam()) RemoveCompressor();
-    ASSERT_OK_AND_ASSIGN(SplitModel model, SplitModel::Load(path(), kJoin, {}));
+    ASSERT_OK_AND_ASSIGN(encoder_, Model::Load(path(), {}));
+    ASSERT_OK_AND_ASSIGN(SplitModel model, SplitModel::Load(path(), kJoin, *encoder_));
     model_.emplace(std::move(model));
   }
 
@@ -98,6 +99,7 @@ class SplitModelTest : public ::testing::TestWithParam<bool> {
   testing::TemporaryFolder folder_;
   std::optional<SafetensorsFile> outputs_;
   nlohmann::json inputs_;
+  std::unique_ptr<const Model> encoder_;
   std::optional<SplitModel> model_;
 };
 
@@ -133,11 +135,11 @@ TEST_P(SplitModelTest, BytesDoNotDependOnCompanyOrThreads) {
 
 TEST_P(SplitModelTest, LayersThatCannotJoinAndOtherFamiliesAreRefused) {
   for (const size_t join : {size_t{0}, size_t{3}}) {
-    const absl::Status status = SplitModel::Load(path(), join, {}).status();
+    const absl::Status status = SplitModel::Load(path(), join, *encoder_).status();
     EXPECT_NE(base::Message(status).find("expected 1 to 2"), std::string_view::npos) << status;
   }
   folder_.Write("model/config.json", R"({"model_type": "modernbert"})");
-  const absl::Status status = SplitModel::Load(path(), 1, {}).status();
+  const absl::Status status = SplitModel::Load(path(), 1, *encoder_).status();
   EXPECT_NE(base::Message(status).find("\"modernbert\" cannot be split"), std::string_view::npos);
 }
 
