@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "ranker/rerank/cross_encoder_stage.h"
 #include "ranker/rerank/duo_stage.h"
+#include "ranker/rerank/parade_stage.h"
 #include "ranker/rerank/rerank_stage.h"
 #include "tests/testing/shared_data.h"
 
@@ -85,6 +86,30 @@ class LengthDuo final : public encoder::DuoEncoder {
 
  private:
   const std::filesystem::path folder_ = "/models/length";
+};
+
+// The score of a document is the number of its windows; the last one is the best. A window of "!"
+// cannot be read.
+class CountingParade final : public encoder::ParadeScorer {
+ public:
+  absl::StatusOr<std::vector<encoder::DocumentScore>> Score(
+      std::string_view, std::span<const std::string_view> windows, std::span<const size_t> begins,
+      base::ThreadPool&) const override {
+    std::vector<encoder::DocumentScore> documents;
+    for (size_t i = 0; i + 1 < begins.size(); ++i) {
+      const size_t count = begins[i + 1] - begins[i];
+      documents.push_back({.score = static_cast<float>(count),
+                           .best_window = count - 1,
+                           .tokens = {count, count},
+                           .status = {}});
+      if (windows[begins[i]] == "!") documents.back().status = absl::InternalError("not finite");
+    }
+    return documents;
+  }
+  const std::filesystem::path& folder() const override { return folder_; }
+
+ private:
+  const std::filesystem::path folder_ = "/models/counting";
 };
 
 std::vector<Candidate> Candidates(const std::vector<std::string>& texts) {
@@ -234,6 +259,21 @@ TEST(StagesTest, DuoAddsThePreferencesOverAllOthers) {
   EXPECT_EQ(Order(candidates), "d1 d0 d3 d2 ");
   EXPECT_FALSE(candidates[3].status.ok());
   EXPECT_FALSE(RunStages("", plan, candidates, pool).ok());
+}
+
+TEST(StagesTest, ParadeHandsOverTheWindowsAndNamesTheBest) {
+  const CountingParade model;
+  const ParadeStage stage(model, "parade", {.words = 2, .stride = 2});
+  base::ThreadPool pool(1);
+  auto candidates = Candidates({"a b", "!", "a b c d e", ""});
+  const std::vector<StagePlan> plan = {{&stage, 4}};
+  ASSERT_OK(RunStages("q", plan, candidates, pool));
+  EXPECT_EQ(Order(candidates), "d2 d0 d3 d1 ");
+  EXPECT_EQ(candidates[0].score, 3);
+  EXPECT_EQ(candidates[0].window, (TextWindow{2, 3, 8, 1}));
+  EXPECT_EQ(candidates[2].window, (TextWindow{0, 1, 0, 0}));  // An empty text is one window.
+  EXPECT_FALSE(candidates[3].window.has_value());
+  EXPECT_EQ(candidates[0].stage_scores.back().stage, "parade");
 }
 
 TEST(StagesTest, FallingScoresKeepTheOrderOfAListOfTwoScales) {
