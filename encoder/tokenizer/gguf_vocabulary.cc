@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
@@ -216,14 +217,17 @@ Result ReadBert(const GgufMetadata& metadata, const std::vector<std::string_view
 
 }  // namespace
 
-Result ReadGgufVocabulary(std::string_view file) {
+Result ReadGgufVocabulary(std::string_view file, const TokenizerOptions& options) {
   GANNET_ASSIGN_OR_RETURN(const GgufContent content, GgufContent::Parse(file));
   const GgufMetadata& metadata = content.metadata;
   const std::optional<std::string_view> model = metadata.String(Full("model"));
   const auto tokens = metadata.Strings(Full("tokens"));
   if (!model) return Error("model", "missing");
   if (!tokens) return Error("tokens", "missing");
-  GANNET_ASSIGN_OR_RETURN(const std::vector<Kind> kinds, ReadKinds(metadata, tokens->size()));
+  GANNET_ASSIGN_OR_RETURN(std::vector<Kind> kinds, ReadKinds(metadata, tokens->size()));
+  if (options.gguf_control_tokens == TokenizerOptions::ControlTokens::kFound && *model != "bert") {
+    std::ranges::replace(kinds, Kind::kControl, Kind::kUserDefined);
+  }
   if (*model == "llama") return ReadLlama(metadata, *tokens, kinds);
   if (*model == "gpt2") return ReadGpt2(metadata, *tokens, kinds);
   if (*model == "bert") return ReadBert(metadata, *tokens, kinds);

@@ -71,6 +71,13 @@ struct InContextReranker::Prompts {
   size_t shared = 0;  // Tokens that both begin with.
 
   std::span<const encoder::TokenId> beginning() const { return std::span(query.ids).first(shared); }
+  size_t passages() const { return query.documents.size(); }
+  size_t tokens() const { return std::max(query.ids.size(), calibration.ids.size()); }
+  size_t BlockTokens(size_t d) const {
+    return query.block_ends[d] - (d == 0 ? query.first_block : query.block_ends[d - 1]);
+  }
+  // Tokens beside the documents.
+  size_t FrameTokens() const { return tokens() - (query.block_ends.back() - query.first_block); }
   std::vector<PromptEnding> Endings() const {
     return {{std::span(query.ids).subspan(shared), query.attending},
             {std::span(calibration.ids).subspan(shared), calibration.attending}};
@@ -85,7 +92,11 @@ absl::StatusOr<std::unique_ptr<const InContextReranker>> InContextReranker::Open
   GANNET_ASSIGN_OR_RETURN(form.markup, FindMarkup(options.markup));
   GANNET_ASSIGN_OR_RETURN(form.sentence, FindSentence(options.sentence));
   form.max_words = options.max_words.value_or(form.recipe->max_words);
-  GANNET_ASSIGN_OR_RETURN(auto tokenizer, encoder::Tokenizer::Open(path));
+  // The markup is made of control tokens.
+  GANNET_ASSIGN_OR_RETURN(
+      auto tokenizer,
+      encoder::Tokenizer::Open(
+          path, {.gguf_control_tokens = encoder::TokenizerOptions::ControlTokens::kFound}));
   GANNET_ASSIGN_OR_RETURN(auto model, encoder::Model::Load(path, model_options));
   const encoder::ModelDimensions& dimensions = model->dimensions();
   if (!dimensions.causal) {
@@ -132,24 +143,24 @@ absl::StatusOr<InContextReranker::Prompts> InContextReranker::WritePrompts(
   return prompts;
 }
 
-absl::Status InContextReranker::CheckLength(const Prompts& prompts) const {
+absl::Status InContextReranker::Check(const Prompts& prompts) const {
   const size_t positions = model_->dimensions().positions;
-  const size_t tokens = std::max(prompts.query.ids.size(), prompts.calibration.ids.size());
-  const size_t passages = prompts.query.documents.size();
-  if (positions == 0 || tokens <= positions) return absl::OkStatus();
-  // What the prompt takes beside the documents, then the documents from the best on.
-  size_t used = tokens - (prompts.query.block_ends.back() - prompts.query.first_block), fitting = 0;
-  for (size_t i = 0; i < passages; ++i) {
-    const size_t d = order_ == DocumentOrder::kBestLast ? passages - 1 - i : i;
-    used += prompts.query.block_ends[d] -
-            (d == 0 ? prompts.query.first_block : prompts.query.block_ends[d - 1]);
+  if (positions == 0 || prompts.tokens() <= positions) {
+    // The ids of special tokens are the tokenizer file's own word.
+    GANNET_RETURN_IF_ERROR(model_->Check(prompts.query.ids, {}));
+    return model_->Check(prompts.calibration.ids, {});
+  }
+  // As many documents as there is room for, from the best on.
+  size_t used = prompts.FrameTokens(), fitting = 0;
+  for (; fitting < prompts.passages(); ++fitting) {
+    const bool reversed = order_ == DocumentOrder::kBestLast;
+    used += prompts.BlockTokens(reversed ? prompts.passages() - 1 - fitting : fitting);
     if (used > positions) break;
-    ++fitting;
   }
   return absl::OutOfRangeError(
       fmt::format("{} passages take {} tokens with the prompt, of which the model reads {}: the "
                   "first {} fit",
-                  passages, tokens, positions, fitting));
+                  prompts.passages(), prompts.tokens(), positions, fitting));
 }
 
 encoder::KeyValueCache InContextReranker::ReadBeginning(const Prompts& prompts,
@@ -228,7 +239,7 @@ absl::StatusOr<std::vector<size_t>> InContextReranker::RankWindow(
   std::vector<size_t> placed(members.begin(), members.end());
   if (order_ == DocumentOrder::kBestLast) std::ranges::reverse(placed);
   GANNET_ASSIGN_OR_RETURN(const Prompts prompts, WritePrompts(query, passages, placed, request));
-  GANNET_RETURN_IF_ERROR(CheckLength(prompts));
+  GANNET_RETURN_IF_ERROR(Check(prompts));
 
   InContextCost& cost = result.cost;
   const auto start = Clock::now();
@@ -270,26 +281,27 @@ absl::StatusOr<std::vector<size_t>> InContextReranker::RankWindow(
 absl::StatusOr<size_t> InContextReranker::CountThatFit(std::string_view query,
                                                        std::span<const InContextPassage> passages,
                                                        const InContextRequest& request) const {
-  // Any window must fit, also one of the longest passages: those are tried.
-  std::vector<size_t> by_length = CountFrom(0, passages.size());
-  std::ranges::stable_sort(by_length, [&](size_t a, size_t b) {
-    const auto length = [&](size_t i) {
-      return passages[i].title.size() + passages[i].text.size();
-    };
-    return length(a) > length(b);
-  });
-  size_t fitting = 0, end = passages.size() + 1;
-  while (fitting + 1 < end) {
-    const size_t tried = (fitting + end) / 2;
-    GANNET_ASSIGN_OR_RETURN(
-        const Prompts prompts,
-        WritePrompts(query, passages, std::span(by_length).first(tried), request));
-    (CheckLength(prompts).ok() ? fitting : end) = tried;
+  GANNET_ASSIGN_OR_RETURN(const Prompts prompts,
+                          WritePrompts(query, passages, CountFrom(0, passages.size()), request));
+  const size_t positions = model_->dimensions().positions;
+  if (positions == 0 || prompts.tokens() <= positions) return passages.size();
+  // Any window must fit, also one of the longest passages; each bears another number there.
+  constexpr size_t kNumberTokens = 2;
+  std::vector<std::pair<size_t, size_t>> longest;  // Tokens and passage.
+  for (size_t d = 0; d < passages.size(); ++d) {
+    longest.emplace_back(prompts.BlockTokens(d) + kNumberTokens, d);
+  }
+  std::ranges::sort(longest, std::ranges::greater());
+  size_t used = prompts.FrameTokens(), fitting = 0;
+  for (const auto& [tokens, d] : longest) {
+    used += tokens;
+    if (used > positions) break;
+    ++fitting;
   }
   if (fitting > 0) return fitting;
-  GANNET_ASSIGN_OR_RETURN(const Prompts alone,
-                          WritePrompts(query, passages, std::span(by_length).first(1), request));
-  return base::Annotate(CheckLength(alone), fmt::format("passage {} alone", by_length.front()));
+  return absl::OutOfRangeError(
+      fmt::format("passage {} alone takes {} tokens with the prompt, of which the model reads {}",
+                  longest.front().second, used, positions));
 }
 
 absl::StatusOr<InContextResult> InContextReranker::Rerank(
@@ -330,7 +342,7 @@ absl::StatusOr<InContextReranker::HeadAttention> InContextReranker::AttentionByH
   std::vector<size_t> placed = CountFrom(0, passages.size());
   if (order_ == DocumentOrder::kBestLast) std::ranges::reverse(placed);
   GANNET_ASSIGN_OR_RETURN(const Prompts prompts, WritePrompts(query, passages, placed, {}));
-  GANNET_RETURN_IF_ERROR(CheckLength(prompts));
+  GANNET_RETURN_IF_ERROR(Check(prompts));
   const encoder::KeyValueCache beginning =
       EncodeBeginning(*model_, prompts.beginning(), model_->dimensions().layers, pool);
   auto attention = ranker::AttentionByHead(*model_, beginning, prompts.Endings(), pool);

@@ -95,8 +95,9 @@ class InContextReranker {
       const std::filesystem::path& path, const InContextOptions& options,
       const encoder::ModelOptions& model_options = {});
 
-  // The passages in the order of the first stage, best first. The result does not depend on the
-  // threads. Errors name the passage or argument and the number that fits.
+  // The passages in the order of the first stage, best first; those that are the query itself are
+  // the caller's to leave out. `pool` may be null; the result does not depend on the threads.
+  // Errors name the passage or argument, and the number that fits.
   absl::StatusOr<InContextResult> Rerank(std::string_view query,
                                          std::span<const InContextPassage> passages,
                                          const InContextRequest& request,
@@ -133,7 +134,8 @@ class InContextReranker {
                                        std::span<const InContextPassage> passages,
                                        std::span<const size_t> members,
                                        const InContextRequest& request) const;
-  absl::Status CheckLength(const Prompts& prompts) const;
+  // Whether the model can read them; names the number of passages that fit.
+  absl::Status Check(const Prompts& prompts) const;
   absl::StatusOr<size_t> CountThatFit(std::string_view query,
                                       std::span<const InContextPassage> passages,
                                       const InContextRequest& request) const;

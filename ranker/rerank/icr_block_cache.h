@@ -21,7 +21,7 @@ namespace gannet::ranker {
 class DocumentBlockCache {
  public:
   using Block = std::shared_ptr<const encoder::KeyValueCache>;
-  // The tokens of a block and of what it was read after.
+  // The tokens of a block. What it was read after is the same for all blocks of a re-ranker.
   using Key = std::vector<encoder::TokenId>;
 
   explicit DocumentBlockCache(size_t max_bytes) : max_bytes_(max_bytes) {}

@@ -173,6 +173,20 @@ TEST(GgufVocabularyTest, ReadsWordPiece) {
   EXPECT_THAT(Ids(ReadGgufVocabulary(file), "Ab x"), ElementsAre(1, 3, 4, 0, 2));
 }
 
+TEST(GgufVocabularyTest, FindsControlTokensInTheTextOnlyWhenAsked) {
+  testing::GgufWriter writer;
+  writer.Add("tokenizer.ggml.model", std::string_view("llama"))
+      .Add("tokenizer.ggml.tokens",
+           std::vector<std::string>{"<unk>", "<s>", "\u2581", "<", "s", ">", "a"})
+      .Add("tokenizer.ggml.scores", std::vector<float>(7, 0.0F))
+      .Add("tokenizer.ggml.token_type", std::vector<int32_t>{2, 3, 1, 1, 1, 1, 1})
+      .Add("tokenizer.ggml.bos_token_id", uint32_t{1});
+  const std::string file = writer.Content();
+  EXPECT_THAT(Ids(ReadGgufVocabulary(file), "a<s>"), ElementsAre(1, 2, 6, 3, 4, 5));
+  const TokenizerOptions found{.gguf_control_tokens = TokenizerOptions::ControlTokens::kFound};
+  EXPECT_THAT(Ids(ReadGgufVocabulary(file, found), "a<s>"), ElementsAre(1, 2, 6, 1));
+}
+
 TEST(GgufVocabularyTest, RefusesWhatItCannotRead) {
   const std::string model = Entry("tokenizer.ggml.model", 8, GgufString("bert"));
   EXPECT_THAT(Refusal(ReadGgufVocabulary("GGML")), HasSubstr("not a GGUF file"));
