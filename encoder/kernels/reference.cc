@@ -169,4 +169,14 @@ void SelectiveScan(std::span<const float> a, std::span<const float> d, size_t st
   }
 }
 
+void LongConv(std::span<const float> forward, std::span<const float> backward, double skip,
+              std::span<const float> u, std::span<double> y) {
+  for (size_t t = 0; t < u.size(); ++t) {
+    y[t] = skip * u[t];
+    for (size_t s = 0; s < u.size(); ++s) {
+      y[t] += static_cast<double>(s <= t ? forward[t - s] : backward[s - t - 1]) * u[s];
+    }
+  }
+}
+
 }  // namespace gannet::encoder::kernels::reference

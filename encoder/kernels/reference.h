@@ -31,6 +31,9 @@ void CausalConv(const CausalConvWeights& weights, const float* x, size_t stride,
 // `a` and `d` as ScanParameters takes them, `state` as [channels, states].
 void SelectiveScan(std::span<const float> a, std::span<const float> d, size_t states,
                    const ScanInput& input, std::span<double> state, float* y, size_t y_stride);
+// One channel by the sums: f and b are [u.size()], y is overwritten.
+void LongConv(std::span<const float> forward, std::span<const float> backward, double skip,
+              std::span<const float> u, std::span<double> y);
 
 }  // namespace gannet::encoder::kernels::reference
 

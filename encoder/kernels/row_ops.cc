@@ -287,12 +287,16 @@ void Relu(std::span<float> x) { HWY_DYNAMIC_DISPATCH(ReluImpl)(x.data(), x.size(
 
 void Softplus(std::span<float> x) { HWY_DYNAMIC_DISPATCH(SoftplusImpl)(x.data(), x.size()); }
 
+void Multiply(std::span<const float> y, float* x) {
+  HWY_DYNAMIC_DISPATCH(MultiplyImpl)(y.data(), x, y.size());
+}
+
 void GatedRows(Activation activation, const float* gate_up, size_t rows, size_t size, float* out) {
   for (size_t r = 0; r < rows; ++r) {
     const float* gate = gate_up + r * 2 * size;
     std::copy_n(gate, size, out + r * size);
     activation(std::span(out + r * size, size));
-    HWY_DYNAMIC_DISPATCH(MultiplyImpl)(gate + size, out + r * size, size);
+    Multiply({gate + size, size}, out + r * size);
   }
 }
 

@@ -32,6 +32,9 @@ using Activation = void (*)(std::span<float> x);
 // arXiv:2002.05202): SwiGLU with f = Silu, GeGLU with Gelu or GeluTanh. out: [rows, size].
 void GatedRows(Activation activation, const float* gate_up, size_t rows, size_t size, float* out);
 
+// x := x ⊙ y for the y.size() values at x.
+void Multiply(std::span<const float> y, float* x);
+
 // x := x + y for the y.size() values at x.
 void Add(std::span<const float> y, float* x);
 

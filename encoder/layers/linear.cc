@@ -21,12 +21,6 @@ using kernels::PackedLinear;
 // those of another. The layers of MiniLM-L6 are between 0.005 and 0.028.
 constexpr double kMostInt8Error = 0.1;
 
-struct LinearWeights {
-  std::span<const float> weight;  // [outputs, inputs]
-  std::span<const float> bias;    // [outputs]
-  size_t inputs;
-};
-
 absl::StatusOr<PackedLinear> Pack(const LinearWeights& w, Precision precision) {
   return PackedLinear::Pack(w.weight, w.bias, w.inputs, w.bias.size(), precision);
 }
@@ -71,8 +65,10 @@ Precision PrecisionOf(std::string_view name, const ModelOptions& options) {
   return kept ? Precision::kBf16 : options.precision;
 }
 
-absl::StatusOr<PackedLinear> PackLinear(const std::string& name, const LinearWeights& w,
-                                        const ModelOptions& options) {
+}  // namespace
+
+absl::StatusOr<kernels::PackedLinear> PackLinear(const std::string& name, const LinearWeights& w,
+                                                 const ModelOptions& options) {
   GANNET_ASSIGN_OR_RETURN(PackedLinear linear, Pack(w, PrecisionOf(name, options)));
   LoadNotes* const notes = options.notes;
   if (notes == nullptr) return linear;
@@ -92,8 +88,6 @@ absl::StatusOr<PackedLinear> PackLinear(const std::string& name, const LinearWei
   ++notes->paths[linear.path()];
   return linear;
 }
-
-}  // namespace
 
 absl::StatusOr<kernels::PackedLinear> LoadLinear(const Checkpoint& checkpoint,
                                                  std::string_view name, size_t inputs,

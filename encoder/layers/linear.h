@@ -2,6 +2,7 @@
 #define GANNET_ENCODER_LAYERS_LINEAR_H_
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,17 @@ namespace gannet::encoder {
 
 // Whether a linear layer of a checkpoint comes with a bias.
 enum class Bias { kPresent, kAbsent };
+
+// What a linear layer is packed from.
+struct LinearWeights {
+  std::span<const float> weight;  // [outputs, inputs]
+  std::span<const float> bias;    // [outputs]
+  size_t inputs;
+};
+
+// Packs a layer for the machine, in the precision that the options give the layer of that name.
+absl::StatusOr<kernels::PackedLinear> PackLinear(const std::string& name, const LinearWeights& w,
+                                                 const ModelOptions& options);
 
 // Reads NAME.weight [outputs, inputs] and NAME.bias [outputs] and packs them for the machine.
 absl::StatusOr<kernels::PackedLinear> LoadLinear(const Checkpoint& checkpoint,

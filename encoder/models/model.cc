@@ -16,6 +16,7 @@
 #include "encoder/models/distilbert.h"
 #include "encoder/models/electra.h"
 #include "encoder/models/gpt_neox.h"
+#include "encoder/models/m2bert.h"
 #include "encoder/models/mamba.h"
 #include "encoder/models/mamba2.h"
 #include "encoder/models/modernbert.h"
@@ -33,22 +34,21 @@ using Loader = absl::StatusOr<std::unique_ptr<const Model>> (*)(const std::files
 
 // By config.json's model_type.
 constexpr std::pair<std::string_view, Loader> kFamilies[] = {
-    {"albert", LoadAlbert},        {"bert", LoadBert},
-    {"deberta-v2", LoadDebertaV2}, {"distilbert", LoadDistilBert},
-    {"electra", LoadElectra},      {"falcon_mamba", LoadMamba},
-    {"gemma2", LoadDecoder},       {"gemma3_text", LoadDecoder},
-    {"gpt_neox", LoadGptNeox},     {"llama", LoadDecoder},
-    {"mistral", LoadDecoder},      {"mamba", LoadMamba},
-    {"mamba2", LoadMamba2},        {"modernbert", LoadModernBert},
-    {"mpnet", LoadMpnet},          {"mt5", LoadT5Encoder},
-    {"nomic_bert", LoadNomicBert}, {"phi3", LoadDecoder},
-    {"qwen2", LoadDecoder},        {"qwen3", LoadDecoder},
-    {"roberta", LoadRoberta},      {"smollm3", LoadDecoder},
-    {"t5", LoadT5Encoder},         {"xlm-roberta", LoadRoberta},
+    {"albert", LoadAlbert},         {"bert", LoadBert},           {"deberta-v2", LoadDebertaV2},
+    {"distilbert", LoadDistilBert}, {"electra", LoadElectra},     {"falcon_mamba", LoadMamba},
+    {"gemma2", LoadDecoder},        {"gemma3_text", LoadDecoder}, {"gpt_neox", LoadGptNeox},
+    {"llama", LoadDecoder},         {"m2_bert", LoadM2Bert},      {"mamba", LoadMamba},
+    {"mamba2", LoadMamba2},         {"mistral", LoadDecoder},     {"modernbert", LoadModernBert},
+    {"mpnet", LoadMpnet},           {"mt5", LoadT5Encoder},       {"nomic_bert", LoadNomicBert},
+    {"phi3", LoadDecoder},          {"qwen2", LoadDecoder},       {"qwen3", LoadDecoder},
+    {"roberta", LoadRoberta},       {"smollm3", LoadDecoder},     {"t5", LoadT5Encoder},
+    {"xlm-roberta", LoadRoberta},
 };
 
-// The model_type; files that lack one are told by fields that no other family has.
+// The model_type; files that lack one, and M2-BERT's, which may call itself bert, are told by
+// fields that no other family has.
 absl::StatusOr<std::string> FamilyOf(const ConfigFile& file) {
+  if (file.Has("long_conv_l_max")) return "m2_bert";
   if (file.Has("model_type")) return file.String("model_type");
   if (!file.Has("d_model") || !file.Has("n_layer")) return "bert";
   GANNET_ASSIGN_OR_RETURN(const ConfigFile mixer, file.Object("ssm_cfg"));

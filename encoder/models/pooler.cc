@@ -23,8 +23,9 @@ struct PoolerName {
   std::string_view prefix;  // In the checkpoint of a classifier.
   std::string_view dense;
 };
-constexpr std::array<PoolerName, 5> kNames = {{{"albert", "albert.", "pooler"},
+constexpr std::array<PoolerName, 6> kNames = {{{"albert", "albert.", "pooler"},
                                                {"bert", "bert.", "pooler.dense"},
+                                               {"m2_bert", "bert.", "pooler.dense"},
                                                {"mpnet", "mpnet.", "pooler.dense"},
                                                {"roberta", "roberta.", "pooler.dense"},
                                                {"xlm-roberta", "roberta.", "pooler.dense"}}};

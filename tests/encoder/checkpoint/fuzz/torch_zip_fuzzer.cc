@@ -11,8 +11,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace gannet::encoder;  // NOLINT(google-build-using-namespace): a fuzzer's only scope.
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   // As a pickle alone, which mutation reaches more easily than through an archive.
-  if (ReadTensorPickle(bytes).ok()) {
-    for (const auto& [name, tensor] : *ReadTensorPickle(bytes)) {
+  if (const auto pickled = ReadTensorPickle(bytes); pickled.ok()) {
+    for (const auto& [name, tensor] : *pickled) {
       if (tensor.shape.size() != tensor.strides.size()) std::abort();
     }
   }
