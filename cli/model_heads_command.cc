@@ -59,7 +59,8 @@ ranker::InContextPassage ReadPassage(const Json& value, LabelledQueries& labelle
 absl::Status ReadQuery(std::string_view line, LabelledQueries& labelled) {
   try {
     const Json value = Json::parse(line);
-    ranker::LabelledQuery query{.query = value.at("query").get<std::string>()};
+    ranker::LabelledQuery query{
+        .query = value.at("query").get<std::string>(), .passages = {}, .relevant = {}};
     for (const Json& passage : value.at("passages")) {
       query.passages.push_back(ReadPassage(passage, labelled));
     }
