@@ -384,9 +384,11 @@ absl::StatusOr<std::vector<GgufTensor>> ListGgufTensors(const GgufFile& file) {
     const std::optional<std::string> known = NameOf(*architecture, split);
     if (!known) continue;
     GgufTensor entry{*known, &tensor, RearrangementOf(*architecture, split, config)};
-    const size_t unit = entry.rearrangement.kind == GgufRearrangement::Kind::kKindsToHeads ? 3 : 2;
-    const bool by_head = entry.rearrangement.heads > 1 || unit == 3;
-    if (by_head && tensor.shape.front() % (unit * entry.rearrangement.heads) != 0) {
+    using Kind = GgufRearrangement::Kind;
+    const Kind kind = entry.rearrangement.kind;
+    // Rows of a head come in twos or threes.
+    const size_t unit = kind == Kind::kPairsToHalves ? 2 : kind == Kind::kKindsToHeads ? 3 : 1;
+    if (tensor.shape.front() % (unit * entry.rearrangement.heads) != 0) {
       return file.Error(fmt::format("tensor {}", name),
                         fmt::format("{} rows are not those of {} heads", tensor.shape.front(),
                                     entry.rearrangement.heads));

@@ -16,8 +16,8 @@ namespace gannet::ranker {
 // A query whose relevant passages are known.
 struct LabelledQuery {
   std::string query;
-  std::vector<InContextPassage> passages;  // In the order of the prompt's first stage.
-  std::vector<size_t> relevant;            // Their numbers; at least one.
+  std::vector<InContextPassage> passages = {};  // In the order of the prompt's first stage.
+  std::vector<size_t> relevant = {};            // Numbers of passages; at least one.
 };
 
 // What makes a head a good one.

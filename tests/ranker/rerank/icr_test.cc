@@ -138,6 +138,37 @@ TEST(IcrPromptTest, LongTextsLoseTheWordsBeyondTheLimit) {
   EXPECT_EQ(prompt.documents[2].words_cut, 1u);
 }
 
+// CoRe counts a token beyond a document and beyond the query, and ends early for Mistral.
+TEST(IcrPromptTest, CoReSpansAreThoseOfItsCode) {
+  const TinyReranker tiny;
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, tiny.OpenTokenizer());
+  const std::vector<InContextPassage> passages = {{.text = "cat sat"}, {.text = "dog"}};
+  const auto read = [&](const char* recipe, const char* markup) {
+    const PromptForm form = FormOf(recipe, markup);
+    auto prompt = TokenizePrompt(*tokenizer, form, WritePrompt(form, passages, "bird"));
+    EXPECT_TRUE(prompt.ok()) << prompt.status();
+    return *std::move(prompt);
+  };
+  // [BOS] Here are some paragraphs : [ document 1 ] cat sat [ document 2 ] dog Please ... . Query :
+  // bird
+  TokenizedPrompt prompt = read("core", "plain");
+  EXPECT_EQ(prompt.documents, (std::vector<TokenSpan>{{10, 13}, {16, 17}}));
+  EXPECT_EQ(prompt.attending, (TokenSpan{17, 35}));
+  prompt = read("core-detection", "plain");
+  EXPECT_EQ(prompt.documents, (std::vector<TokenSpan>{{10, 12}, {16, 17}}));
+  // [BOS] [ INST ] Here ... bird [/ INST ]
+  prompt = read("core", "mistral");
+  EXPECT_EQ(prompt.documents, (std::vector<TokenSpan>{{13, 15}, {19, 20}}));
+  EXPECT_EQ(prompt.attending, (TokenSpan{20, 38}));
+  prompt = read("core-detection", "mistral");
+  EXPECT_EQ(prompt.documents, (std::vector<TokenSpan>{{13, 14}, {19, 19}}));
+  // ICR itself: the whole end attends.
+  prompt = read("icr", "mistral");
+  EXPECT_EQ(prompt.attending, (TokenSpan{18, 39}));
+  EXPECT_EQ(prompt.attending.end, prompt.ids.size());
+  EXPECT_EQ(prompt.documents, (std::vector<TokenSpan>{{9, 14}, {14, 18}}));
+}
+
 // The definition once more, from whole runs over both prompts and every row of attention.
 std::vector<double> ScoresByDefinition(const InContextReranker& reranker,
                                        const encoder::Tokenizer& tokenizer, const PromptForm& form,
