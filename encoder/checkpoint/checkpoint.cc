@@ -132,7 +132,7 @@ absl::StatusOr<std::vector<float>> Checkpoint::Floats(std::string_view name,
     return wrong(fmt::format("dtype {}, expected floating point", DTypeName(tensor->dtype)));
   }
   std::vector<float> values = ToFloats(*tensor);
-  found->second.rearrangement.Apply(values, values.size() / shape.front());
+  found->second.rearrangement.Apply(values, shape.empty() ? 1 : shape.front());
   for (size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) return wrong(fmt::format("element {} is {}", i, values[i]));
   }

@@ -341,13 +341,13 @@ GgufRearrangement RearrangementOf(const Architecture& architecture, const Tensor
 
 }  // namespace
 
-void GgufRearrangement::Apply(std::vector<float>& values, size_t row) const {
-  if (kind == Kind::kNone) return;
+void GgufRearrangement::Apply(std::vector<float>& values, size_t rows) const {
+  if (kind == Kind::kNone || values.empty()) return;
   if (kind == Kind::kMinusOne) {
     for (float& v : values) v -= 1;
     return;
   }
-  const size_t rows = values.size() / row, of_head = rows / heads;
+  const size_t row = values.size() / rows, of_head = rows / heads;
   // Where row `r` of a head lies in the file.
   const auto place = [&](size_t head, size_t r) {
     if (kind == Kind::kPairsToHalves) {

@@ -28,8 +28,8 @@ struct GgufRearrangement {
   Kind kind = Kind::kNone;
   size_t heads = 1;
 
-  // `values` are rows of `row` values each.
-  void Apply(std::vector<float>& values, size_t row) const;
+  // Of a tensor that has so many rows.
+  void Apply(std::vector<float>& values, size_t rows) const;
 };
 
 // A tensor of a GGUF file under the name that transformers gives it.
