@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 
 #include "base/status.h"
+#include "encoder/checkpoint/safetensors.h"
 #include "encoder/models/split_model.h"
 #include "encoder/tokenizer/tokenizer.h"
 #include "tests/encoder/score/tiny_classifier.h"
@@ -82,6 +84,35 @@ TEST(TermEncoderTest, ALongPassageIsCutInEvenChunksAndALongQueryToItsSlots) {
   EXPECT_TRUE(model->Score(query, passages, pool).ok());
 }
 
+// OpenNIR's checkpoints keep the compressor inside the layer that it follows.
+TEST(TermEncoderTest, ACompressorUnderOpenNirsNamesIsTheSame) {
+  ASSERT_OK_AND_ASSIGN(const auto file, SafetensorsFile::Open(kTinyBert / "model.safetensors"));
+  const std::map<std::string, std::string> parts = {
+      {"prettr.compress", "0"}, {"prettr.decompress", "2"}, {"prettr.LayerNorm", "3"}};
+  testing::FloatTensors tensors;
+  for (const auto& [name, view] : file.tensors()) {
+    std::string renamed = name;
+    for (const auto& [own, place] : parts) {
+      if (!name.starts_with(own)) continue;
+      renamed = "encoder.layer.1.selfencode." + place + name.substr(own.size());
+    }
+    tensors[renamed] = {view.shape, ToFloats(view)};
+  }
+  const testing::ChangedTinyBert folder{
+      {"model.safetensors", testing::SafetensorsContent(tensors)}};
+  ASSERT_OK_AND_ASSIGN(const auto model, TermEncoder::Open(kTinyBert, Options()));
+  ASSERT_OK_AND_ASSIGN(const auto renamed, TermEncoder::Open(folder.path(), Options()));
+  EXPECT_EQ(renamed->width(), 12u);
+  base::ThreadPool pool(1);
+  const auto score = [&](const TermEncoder& encoder) {
+    return encoder.Score(encoder.EncodeQuery("sea", pool), Passages(encoder, {"stone"}, pool),
+                         pool);
+  };
+  ASSERT_OK_AND_ASSIGN(const auto expected, score(*model));
+  ASSERT_OK_AND_ASSIGN(const auto got, score(*renamed));
+  EXPECT_EQ(got, expected);
+}
+
 TEST(TermEncoderTest, WhatCannotBeReadOrJoinedIsRefused) {
   ASSERT_OK_AND_ASSIGN(const auto model, TermEncoder::Open(kTinyBert, Options()));
   base::ThreadPool pool(1);
@@ -95,6 +126,9 @@ TEST(TermEncoderTest, WhatCannotBeReadOrJoinedIsRefused) {
   passages.pop_back();
   passages[0].values.pop_back();
   EXPECT_FALSE(model->Score(query, passages, pool).ok());
+  const testing::ChangedTinyBert two{{"model.safetensors", testing::TinyBertTensors(2)}};
+  const absl::Status labels = TermEncoder::Open(two.path(), Options()).status();
+  EXPECT_NE(base::Message(labels).find("2 labels, expected one"), std::string_view::npos);
   EXPECT_FALSE(TermEncoder::Open(kTinyBert, Options(3)).ok());
   EXPECT_FALSE(TermEncoder::Open(kTinyBert, Options(2, 46)).ok());
 }
