@@ -19,6 +19,7 @@ void AddIndexCommand(CLI::App& app, Action& action);
 void AddSearchCommand(CLI::App& app, Action& action);
 void AddServeCommand(CLI::App& app, Action& action);
 void AddEvalCommand(CLI::App& app, Action& action);
+void AddRerankCommand(CLI::App& app, Action& action);
 void AddCollectionCommand(CLI::App& app, Action& action);
 void AddModelCommand(CLI::App& app, Action& action);
 

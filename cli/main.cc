@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   gannet::cli::AddSearchCommand(app, action);
   gannet::cli::AddServeCommand(app, action);
   gannet::cli::AddEvalCommand(app, action);
+  gannet::cli::AddRerankCommand(app, action);
   gannet::cli::AddCollectionCommand(app, action);
   gannet::cli::AddModelCommand(app, action);
   try {

@@ -11,6 +11,7 @@
 #include "cli/hub/model_cache.h"
 #include "cli/hub/pull.h"
 #include "cli/hub/settings.h"
+#include "cli/model_heads_command.h"
 
 namespace gannet::cli {
 namespace {
@@ -63,7 +64,7 @@ void AddModelArguments(CLI::App& command, ModelFlags& flags) {
 
 void AddModelCommand(CLI::App& app, Action& action) {
   const auto flags = std::make_shared<ModelFlags>();
-  CLI::App* model = app.add_subcommand("model", "Fetch models from the Hugging Face hub");
+  CLI::App* model = app.add_subcommand("model", "Fetch and examine models");
   model->require_subcommand(1);
 
   CLI::App* pull = model->add_subcommand(
@@ -84,6 +85,8 @@ void AddModelCommand(CLI::App& app, Action& action) {
   CLI::App* list = model->add_subcommand("list", "List the models in the cache");
   AddCacheFlag(*list, *flags);
   list->callback([flags, &action] { action = [flags] { return PrintModels(*flags); }; });
+
+  AddModelHeadsCommand(*model, action);
 }
 
 }  // namespace gannet::cli

@@ -18,22 +18,6 @@ double ComparedScore(double score, ScorePrecision precision) {
                                              : score;
 }
 
-std::vector<const RetrievedDocument*> Order(const Ranking& ranking, const EvaluationRules& rules) {
-  std::vector<const RetrievedDocument*> order;
-  for (const RetrievedDocument& document : ranking.documents) {
-    if (rules.identical_ids == IdenticalIds::kDrop && document.id == ranking.query_id) continue;
-    order.push_back(&document);
-  }
-  std::stable_sort(order.begin(), order.end(),
-                   [&](const RetrievedDocument* a, const RetrievedDocument* b) {
-                     const double score_a = ComparedScore(a->score, rules.precision);
-                     const double score_b = ComparedScore(b->score, rules.precision);
-                     if (score_a != score_b) return score_a > score_b;
-                     return rules.ties == TieRule::kDocumentIdDescending && a->id > b->id;
-                   });
-  return order;
-}
-
 double DiscountedCumulativeGain(std::span<const int> grades, size_t cutoff) {
   double sum = 0;
   for (size_t i = 0; i < std::min(cutoff, grades.size()); ++i) {
@@ -55,10 +39,27 @@ double Ratio(double part, size_t whole) {
 
 }  // namespace
 
+std::vector<const RetrievedDocument*> Ordered(const Ranking& ranking,
+                                              const EvaluationRules& rules) {
+  std::vector<const RetrievedDocument*> order;
+  for (const RetrievedDocument& document : ranking.documents) {
+    if (rules.identical_ids == IdenticalIds::kDrop && document.id == ranking.query_id) continue;
+    order.push_back(&document);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [&](const RetrievedDocument* a, const RetrievedDocument* b) {
+                     const double score_a = ComparedScore(a->score, rules.precision);
+                     const double score_b = ComparedScore(b->score, rules.precision);
+                     if (score_a != score_b) return score_a > score_b;
+                     return rules.ties == TieRule::kDocumentIdDescending && a->id > b->id;
+                   });
+  return order;
+}
+
 JudgedRanking Judge(const Ranking& ranking, const JudgedQuery& judged,
                     const EvaluationRules& rules) {
   JudgedRanking result;
-  for (const RetrievedDocument* document : Order(ranking, rules)) {
+  for (const RetrievedDocument* document : Ordered(ranking, rules)) {
     const auto found = judged.grades.find(document->id);
     result.grades.push_back(found == judged.grades.end() ? 0 : found->second);
   }

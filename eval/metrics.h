@@ -48,6 +48,10 @@ struct EvaluationRules {
   MissingQueries missing_queries = MissingQueries::kCountAsZero;
 };
 
+// The documents of a ranking in the order that `rules` make of their scores, best first. They are
+// those of `ranking`.
+std::vector<const RetrievedDocument*> Ordered(const Ranking& ranking, const EvaluationRules& rules);
+
 // One query's ranking as its judge sees it.
 struct JudgedRanking {
   std::vector<int> grades;  // Of the document at each rank; 0 where it was not judged.

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/input_stream.h"
 #include "base/status.h"
 #include "eval/lines.h"
 
@@ -94,9 +95,9 @@ absl::Status CheckColumn(std::string_view what, std::string_view value) {
 }  // namespace
 
 absl::StatusOr<Run> ReadRun(const std::filesystem::path& path) {
-  GANNET_ASSIGN_OR_RETURN(const base::MappedFile file, base::MappedFile::Open(path));
+  GANNET_ASSIGN_OR_RETURN(const std::string text, base::ReadDecompressed(path));
   RunBuilder builder;
-  Lines lines(file.bytes());
+  Lines lines(text);
   std::string_view line;
   while (lines.Next(line)) {
     if (IsBlank(line)) continue;

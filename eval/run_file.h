@@ -31,9 +31,9 @@ struct Run {
 // score, tag.
 
 // Columns are separated by blanks or tabs; the second and the rank are not looked at, and what
-// follows the tag is ignored, all as trec_eval does. The lines of a query need not be together.
-// Errors name file and line: fewer than six columns, a score that is not a number, a document that
-// the query has already.
+// follows the tag is ignored, all as trec_eval does. The file may be compressed. The lines of a
+// query need not be together. Errors name file and line: fewer than six columns, a score that is
+// not a number, a document that the query has already.
 absl::StatusOr<Run> ReadRun(const std::filesystem::path& path);
 
 // Writes ranks from 1 in the order of each ranking. Scores have nine significant digits: reading

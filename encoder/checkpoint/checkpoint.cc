@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <optional>
+#include <system_error>
 #include <utility>
 
 #include "base/status.h"
@@ -14,8 +16,9 @@ namespace gannet::encoder {
 namespace {
 
 constexpr std::string_view kSafetensors = "model.safetensors";
-// The last is what M2-BERT's authors call theirs.
-constexpr std::string_view kTorch[] = {"pytorch_model.bin", "model.bin"};
+// What a folder's weights may be called, each whole or as shards that an index names. The last is
+// what M2-BERT's authors call theirs.
+constexpr std::string_view kKinds[] = {kSafetensors, "pytorch_model.bin", "model.bin"};
 
 // The shard files that an index names, each once.
 absl::StatusOr<std::set<std::string>> ShardNames(const std::filesystem::path& index) {
@@ -35,15 +38,41 @@ absl::StatusOr<std::set<std::string>> ShardNames(const std::filesystem::path& in
 
 }  // namespace
 
+absl::StatusOr<Checkpoint> Checkpoint::Open(const std::filesystem::path& path) {
+  const auto index = [](std::string_view whole) { return fmt::format("{}.index.json", whole); };
+  const auto present = [&](std::string_view whole) {
+    std::error_code unreadable;
+    return std::filesystem::exists(path / whole, unreadable) ||
+           std::filesystem::exists(path / index(whole), unreadable);
+  };
+  Checkpoint checkpoint;
+  const auto kind = std::ranges::find_if(kKinds, present);
+  if (kind == std::end(kKinds)) {
+    if (const std::optional<std::filesystem::path> gguf = FindGguf(path)) {
+      GANNET_RETURN_IF_ERROR(checkpoint.AddGguf(*gguf));
+      return checkpoint;
+    }
+  }
+  const std::string whole(kind == std::end(kKinds) ? kSafetensors : *kind);
+  checkpoint.path_ = path / whole;
+  std::set<std::string> names = {whole};
+  if (!std::filesystem::exists(checkpoint.path_) && present(whole)) {
+    GANNET_ASSIGN_OR_RETURN(names, ShardNames(path / index(whole)));
+  }
+  GANNET_RETURN_IF_ERROR(whole == kSafetensors ? checkpoint.AddFiles(names, checkpoint.safetensors_)
+                                               : checkpoint.AddFiles(names, checkpoint.torch_));
+  return checkpoint;
+}
+
 template <typename File>
 absl::Status Checkpoint::AddFiles(const std::set<std::string>& names, std::vector<File>& files) {
   for (const std::string& name : names) {
-    GANNET_ASSIGN_OR_RETURN(File file, File::Open(folder_ / name));
+    GANNET_ASSIGN_OR_RETURN(File file, File::Open(path_.parent_path() / name));
     files.push_back(std::move(file));
   }
   for (const File& file : files) {
     for (const auto& [name, tensor] : file.tensors()) {
-      const auto [place, fresh] = tensors_.try_emplace(name, Place{file.path(), &tensor});
+      const auto [place, fresh] = tensors_.try_emplace(name, Entry{file.path(), &tensor, {}});
       if (!fresh) {
         return absl::DataLossError(fmt::format("{}: tensor {} is also in {}", file.path().string(),
                                                name, place->second.file.string()));
@@ -53,28 +82,15 @@ absl::Status Checkpoint::AddFiles(const std::set<std::string>& names, std::vecto
   return absl::OkStatus();
 }
 
-absl::StatusOr<Checkpoint> Checkpoint::Open(const std::filesystem::path& folder) {
-  const auto index = [](std::string_view whole) { return fmt::format("{}.index.json", whole); };
-  const auto present = [&](std::string_view whole) {
-    return std::filesystem::exists(folder / whole) ||
-           std::filesystem::exists(folder / index(whole));
-  };
-  Checkpoint checkpoint;
-  checkpoint.folder_ = folder;
-  checkpoint.whole_ = kSafetensors;
-  if (!present(kSafetensors)) {
-    const auto torch = std::ranges::find_if(kTorch, present);
-    if (torch != std::end(kTorch)) checkpoint.whole_ = *torch;
+absl::Status Checkpoint::AddGguf(const std::filesystem::path& path) {
+  GANNET_ASSIGN_OR_RETURN(GgufFile file, GgufFile::Open(path));
+  path_ = path;
+  gguf_.push_back(std::move(file));
+  GANNET_ASSIGN_OR_RETURN(const std::vector<GgufTensor> tensors, ListGgufTensors(gguf_.front()));
+  for (const GgufTensor& tensor : tensors) {
+    tensors_.try_emplace(tensor.name, Entry{path, tensor.tensor, tensor.rearrangement});
   }
-  const std::string& whole = checkpoint.whole_;
-  std::set<std::string> names = {whole};
-  if (!std::filesystem::exists(folder / whole) && present(whole)) {
-    GANNET_ASSIGN_OR_RETURN(names, ShardNames(folder / index(whole)));
-  }
-  GANNET_RETURN_IF_ERROR(whole == kSafetensors
-                             ? checkpoint.AddFiles(names, checkpoint.files_)
-                             : checkpoint.AddFiles(names, checkpoint.torch_files_));
-  return checkpoint;
+  return absl::OkStatus();
 }
 
 void Checkpoint::UsePrefix(std::string_view probe,
@@ -101,9 +117,8 @@ absl::StatusOr<std::vector<float>> Checkpoint::Floats(std::string_view name,
                                                       const Shape& shape) const {
   const auto found = tensors_.find(prefix_ + std::string(name));
   if (found == tensors_.end()) {
-    return absl::NotFoundError(fmt::format("{}: no tensor {}{}, expected {}",
-                                           (folder_ / whole_).string(), prefix_, name,
-                                           ShapeName(shape)));
+    return absl::NotFoundError(fmt::format("{}: no tensor {}{}, expected {}", path_.string(),
+                                           prefix_, name, ShapeName(shape)));
   }
   const TensorView* tensor = found->second.tensor;
   const auto wrong = [&](const std::string& what) {
@@ -117,6 +132,7 @@ absl::StatusOr<std::vector<float>> Checkpoint::Floats(std::string_view name,
     return wrong(fmt::format("dtype {}, expected floating point", DTypeName(tensor->dtype)));
   }
   std::vector<float> values = ToFloats(*tensor);
+  found->second.rearrangement.Apply(values, shape.empty() ? 1 : shape.front());
   for (size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) return wrong(fmt::format("element {} is {}", i, values[i]));
   }

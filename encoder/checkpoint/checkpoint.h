@@ -10,16 +10,18 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "encoder/checkpoint/gguf_model.h"
 #include "encoder/checkpoint/safetensors.h"
 #include "encoder/checkpoint/torch_zip.h"
 
 namespace gannet::encoder {
 
-// The named tensors of a model folder: model.safetensors, or the shards that
-// model.safetensors.index.json lists; else pytorch_model.bin or the shards of its index.
+// The named tensors of a model: of a folder those of model.safetensors, pytorch_model.bin or
+// model.bin, or of the shards that NAME.index.json lists; or those of a GGUF file (the path itself,
+// or the one of a folder without the others) under the names and in the order of transformers.
 class Checkpoint {
  public:
-  static absl::StatusOr<Checkpoint> Open(const std::filesystem::path& folder);
+  static absl::StatusOr<Checkpoint> Open(const std::filesystem::path& path);
 
   // Names may carry a prefix in the files (a classifier's encoder is saved as "bert.encoder...").
   // The first of `prefixes` under which `probe` exists is put before every name from here on.
@@ -37,21 +39,23 @@ class Checkpoint {
  private:
   Checkpoint() = default;
 
-  // Where a tensor is and in which file.
-  struct Place {
+  // A tensor, the file that it lies in, and what is left to do with its values.
+  struct Entry {
     std::filesystem::path file;
     const TensorView* tensor = nullptr;
+    GgufRearrangement rearrangement;
   };
 
   template <typename File>
   absl::Status AddFiles(const std::set<std::string>& names, std::vector<File>& files);
+  absl::Status AddGguf(const std::filesystem::path& path);
   const TensorView* Find(std::string_view name) const;
 
-  std::vector<SafetensorsFile> files_;
-  std::vector<TorchZipFile> torch_files_;
-  std::map<std::string, Place, std::less<>> tensors_;
-  std::filesystem::path folder_;
-  std::string whole_;  // The name of the file, or the one that shards stand for.
+  std::vector<SafetensorsFile> safetensors_;
+  std::vector<TorchZipFile> torch_;
+  std::vector<GgufFile> gguf_;  // At most one.
+  std::map<std::string, Entry, std::less<>> tensors_;
+  std::filesystem::path path_;  // The file, or the one that shards stand for.
   std::string prefix_;
 };
 

@@ -39,14 +39,17 @@ std::optional<double> NumberIn(const Json& value) {
   return std::nullopt;
 }
 
-absl::StatusOr<Json> ParseFile(const std::filesystem::path& path) {
-  GANNET_ASSIGN_OR_RETURN(std::string text, base::ReadFile(path));
-  text = SpellOutInfinity(text);
+absl::StatusOr<Json> ParseText(const std::filesystem::path& path, std::string_view text) {
   try {
-    return Json::parse(text);
+    return Json::parse(SpellOutInfinity(text));
   } catch (const Json::exception& error) {
     return absl::InvalidArgumentError(fmt::format("{}: {}", path.string(), error.what()));
   }
+}
+
+absl::StatusOr<Json> ParseFile(const std::filesystem::path& path) {
+  GANNET_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path));
+  return ParseText(path, text);
 }
 
 // A value as it stands in the file, short enough for a message.
@@ -69,7 +72,13 @@ struct ConfigFile::Content {
 };
 
 absl::StatusOr<ConfigFile> ConfigFile::Open(const std::filesystem::path& path) {
-  GANNET_ASSIGN_OR_RETURN(Json parsed, ParseFile(path));
+  GANNET_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path));
+  return Parse(path, text);
+}
+
+absl::StatusOr<ConfigFile> ConfigFile::Parse(const std::filesystem::path& path,
+                                             std::string_view text) {
+  GANNET_ASSIGN_OR_RETURN(Json parsed, ParseText(path, text));
   if (!parsed.is_object()) {
     return absl::InvalidArgumentError(
         fmt::format("{}: expected a JSON object, found {}", path.string(), Excerpt(parsed)));

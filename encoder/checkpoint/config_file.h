@@ -21,6 +21,9 @@ class ConfigFile {
  public:
   static absl::StatusOr<ConfigFile> Open(const std::filesystem::path& path);
 
+  // The same from the text of a JSON object; errors name `path`.
+  static absl::StatusOr<ConfigFile> Parse(const std::filesystem::path& path, std::string_view text);
+
   ConfigFile(const ConfigFile&);
   ConfigFile(ConfigFile&&) noexcept;
   ConfigFile& operator=(ConfigFile&&) noexcept;

@@ -11,6 +11,7 @@
 #include "base/checksum.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "encoder/checkpoint/gguf.h"
 
 namespace gannet::encoder {
 namespace {
@@ -220,13 +221,14 @@ absl::StatusOr<std::string> ModelFamily(const ConfigFile& file) {
 }
 
 absl::StatusOr<ModelFolder> ModelFolder::Read(const std::filesystem::path& path) {
-  if (!std::filesystem::is_directory(path)) {
+  const bool gguf = path.extension() == ".gguf" && std::filesystem::is_regular_file(path);
+  if (!gguf && !std::filesystem::is_directory(path)) {
     return absl::NotFoundError(fmt::format("{}: no such model folder", path.string()));
   }
   ModelFolder folder;
   folder.path = std::filesystem::canonical(path);
   folder.transformer = folder.path;
-  folder.name = NameOf(folder.path);
+  folder.name = gguf ? folder.path.stem().string() : NameOf(folder.path);
   GANNET_RETURN_IF_ERROR(ReadModuleOrder(folder));
   GANNET_RETURN_IF_ERROR(ReadLimits(folder));
   GANNET_RETURN_IF_ERROR(ReadPrompts(folder));
@@ -267,6 +269,9 @@ absl::StatusOr<std::string> FingerprintOf(const ModelFolder& folder) {
     }
     files.merge(weights.empty() ? torch : weights);  // As Checkpoint chooses.
   }
+  const bool safetensors = std::ranges::any_of(
+      files, [](const std::filesystem::path& path) { return path.extension() == ".safetensors"; });
+  if (const auto gguf = FindGguf(folder.transformer); gguf && !safetensors) files.insert(*gguf);
   base::Fingerprinter fingerprint;
   for (const std::filesystem::path& path : files) {
     GANNET_ASSIGN_OR_RETURN(const base::MappedFile file, base::MappedFile::Open(path));

@@ -54,7 +54,8 @@ struct ModelFolder {
   std::string document_prompt;            // Put before every document.
   std::optional<std::string> similarity;  // similarity_fn_name, as it stands.
 
-  // Errors name the file and field. A module that Gannet does not know is refused by its name.
+  // `folder` may also be a GGUF file, which then is path and transformer alike. Errors name the
+  // file and field. A module that Gannet does not know is refused by its name.
   static absl::StatusOr<ModelFolder> Read(const std::filesystem::path& folder);
 };
 

@@ -57,7 +57,7 @@ absl::StatusOr<Shape> ParseShape(const Json& value) {
 }
 
 absl::StatusOr<size_t> BytesOf(DType dtype, const Shape& shape) {
-  size_t bytes = DTypeSize(dtype);
+  size_t bytes = DTypeBlockBytes(dtype);
   for (const size_t extent : shape) {
     if (__builtin_mul_overflow(bytes, extent, &bytes)) {
       return Corrupt("shape {} is too large", ShapeName(shape));

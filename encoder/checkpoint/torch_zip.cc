@@ -72,7 +72,7 @@ absl::StatusOr<Extent> ExtentOf(const PickledTensor& tensor) {
 
 // The elements in row-major order, of a tensor that ExtentOf and its storage agree with.
 std::string Gather(const PickledTensor& tensor, size_t elements, std::string_view storage) {
-  const size_t size = DTypeSize(tensor.dtype);
+  const size_t size = DTypeBlockBytes(tensor.dtype);
   std::string gathered;
   gathered.reserve(elements * size);
   std::vector<size_t> index(tensor.shape.size());
@@ -96,7 +96,7 @@ class Resolver {
     const auto entry = entries_.find(fmt::format("{}data/{}", folder_, tensor.storage));
     if (entry == entries_.end()) return Corrupt("no storage {}", tensor.storage);
     const std::string_view storage = entry->second;
-    const size_t size = DTypeSize(tensor.dtype), held = storage.size() / size;
+    const size_t size = DTypeBlockBytes(tensor.dtype), held = storage.size() / size;
     if (tensor.storage_elements != held || storage.size() % size != 0) {
       return Corrupt("storage {} has {} bytes, expected {} {}", tensor.storage, storage.size(),
                      tensor.storage_elements, DTypeName(tensor.dtype));

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "base/thread_pool.h"
 #include "encoder/layers/model_options.h"
+#include "encoder/run/token_count.h"
 
 namespace gannet::encoder {
 
@@ -23,13 +24,6 @@ enum class TextRole { kQuery, kDocument };
 // How the vectors of a model are meant to be compared.
 enum class Similarity { kCosine, kDot };
 std::string_view SimilarityName(Similarity similarity);
-
-// What was read of one text. Special tokens and the prompt count.
-struct TokenCount {
-  size_t total = 0;  // Tokens of the whole text.
-  size_t read = 0;   // Tokens the model has seen; less than `total` when the text was cut.
-  bool cut() const { return read < total; }
-};
 
 // One vector per text, in the order of the texts. A text that has none is an error of its own and
 // leaves the others as they are.

@@ -11,9 +11,9 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "encoder/checkpoint/checkpoint.h"
-#include "encoder/embed/finite.h"
 #include "encoder/embed/vector_modules.h"
 #include "encoder/kernels/row_ops.h"
+#include "encoder/run/finite.h"
 #include "encoder/tokenizer/tokenizer.h"
 
 namespace gannet::encoder {

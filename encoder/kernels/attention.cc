@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "encoder/kernels/bf16_pairs_internal.h"
+#include "encoder/kernels/quantize.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "encoder/kernels/attention.cc"
@@ -429,24 +430,83 @@ void PackedHead::Pack(HeadRows keys, HeadRows values, size_t length, size_t head
   head_dim_ = head_dim;
   padded_dim_ = RoundUp(head_dim, kPadding);
   pairs_ = precision == Precision::kFp32 ? nullptr : NativeBf16Pairs();
+  before_ = nullptr;
+  shared_ = 0;
+  PackOwn(keys, values, length);
+}
+
+void PackedHead::PackAfter(const PackedHead& before, HeadRows keys, HeadRows values,
+                           size_t length) {
+  length_ = before.length_ + length;
+  head_dim_ = before.head_dim_;
+  padded_dim_ = before.padded_dim_;
+  pairs_ = before.pairs_;
+  before_ = &before;
+  shared_ = before.length_ / kBlockKeys * kBlockKeys;
+  // The rows that fill no block are packed once more, at the head of the new ones.
+  const size_t moved = before.length_ - shared_, own = moved + length;
+  joined_keys_.resize(own * head_dim_);
+  joined_values_.resize(own * head_dim_);
+  for (size_t j = 0; j < moved; ++j) {
+    before.ReadKey(shared_ + j, &joined_keys_[j * head_dim_]);
+    before.ReadValue(shared_ + j, &joined_values_[j * head_dim_]);
+  }
+  for (size_t j = 0; j < length; ++j) {
+    std::copy_n(keys.data + j * keys.stride, head_dim_, &joined_keys_[(moved + j) * head_dim_]);
+    std::copy_n(values.data + j * values.stride, head_dim_,
+                &joined_values_[(moved + j) * head_dim_]);
+  }
+  PackOwn({joined_keys_.data(), head_dim_}, {joined_values_.data(), head_dim_}, own);
+}
+
+void PackedHead::PackOwn(HeadRows keys, HeadRows values, size_t own) {
   if (pairs_ == nullptr) {
-    PackFp32(keys, values);
+    PackFp32(keys, values, own);
   } else {
-    PackPairs(keys, values);
+    PackPairs(keys, values, own);
   }
 }
 
-void PackedHead::PackFp32(HeadRows keys, HeadRows values) {
-  keys_.resize(RoundUp(length_, kPadding) * head_dim_);
-  values_.resize(length_ * padded_dim_);
-  for (size_t first = 0; first < length_; first += kBlockKeys) {
-    const size_t count = std::min(kBlockKeys, length_ - first);
+size_t PackedHead::BlockStride(size_t first) const {
+  return RoundUp(std::min(kBlockKeys, length_ - first), kPadding);
+}
+
+void PackedHead::ReadKey(size_t i, float* key) const {
+  const size_t block = i / kBlockKeys, place = i % kBlockKeys;
+  const PackedHead& owner = i < shared_ ? *before_ : *this;
+  const size_t stride = owner.BlockStride(block * kBlockKeys);
+  for (size_t c = 0; c < head_dim_; ++c) {
+    if (pairs_ == nullptr) {
+      key[c] = KeyBlock(block)[c * stride + place];
+    } else {
+      const uint32_t pair = KeyPairBlock(block)[c / 2 * stride + place];
+      key[c] = FromBf16(static_cast<uint16_t>(c % 2 == 0 ? pair : pair >> 16));
+    }
+  }
+}
+
+void PackedHead::ReadValue(size_t i, float* value) const {
+  if (pairs_ == nullptr) {
+    std::copy_n(ValueRow(i), head_dim_, value);
+    return;
+  }
+  const uint32_t* pairs = ValuePairRow(i);
+  for (size_t c = 0; c < head_dim_; ++c) {
+    value[c] = FromBf16(static_cast<uint16_t>(i % 2 == 0 ? pairs[c] : pairs[c] >> 16));
+  }
+}
+
+void PackedHead::PackFp32(HeadRows keys, HeadRows values, size_t own) {
+  keys_.resize(RoundUp(own, kPadding) * head_dim_);
+  values_.resize(own * padded_dim_);
+  for (size_t first = 0; first < own; first += kBlockKeys) {
+    const size_t count = std::min(kBlockKeys, own - first);
     const size_t padded = RoundUp(count, kPadding);
     float* block = keys_.data() + first * head_dim_;
     // A few keys at a time: their rows often fall on the same lines of the first cache.
     for (size_t begin = 0; begin < count; begin += kPadding) {
       const size_t end = std::min(begin + kPadding, count);
-      PrefetchRows(keys, first + end, std::min(first + end + kPadding, length_), head_dim_);
+      PrefetchRows(keys, first + end, std::min(first + end + kPadding, own), head_dim_);
       for (size_t i = 0; i < head_dim_; ++i) {
         for (size_t j = begin; j < end; ++j) {
           block[i * padded + j] = keys.data[(first + j) * keys.stride + i];
@@ -457,25 +517,25 @@ void PackedHead::PackFp32(HeadRows keys, HeadRows values) {
       std::fill(block + i * padded + count, block + (i + 1) * padded, 0.0F);
     }
   }
-  for (size_t j = 0; j < length_; ++j) {
-    PrefetchRows(values, j + kRowsAhead, std::min(j + kRowsAhead + 1, length_), head_dim_);
+  for (size_t j = 0; j < own; ++j) {
+    PrefetchRows(values, j + kRowsAhead, std::min(j + kRowsAhead + 1, own), head_dim_);
     float* row = values_.data() + j * padded_dim_;
     std::memcpy(row, values.data + j * values.stride, head_dim_ * sizeof(float));
     std::fill(row + head_dim_, row + padded_dim_, 0.0F);
   }
 }
 
-void PackedHead::PackPairs(HeadRows keys, HeadRows values) {
+void PackedHead::PackPairs(HeadRows keys, HeadRows values, size_t own) {
   const size_t depth = padded_dim_ / 2;
-  key_pairs_.resize(RoundUp(length_, kPadding) * depth);
-  value_pairs_.resize(RoundUp(length_, 2) / 2 * padded_dim_);
+  key_pairs_.resize(RoundUp(own, kPadding) * depth);
+  value_pairs_.resize(RoundUp(own, 2) / 2 * padded_dim_);
   uint32_t pairs[kMaxHeadDim / 2];
-  for (size_t first = 0; first < length_; first += kBlockKeys) {
-    const size_t count = std::min(kBlockKeys, length_ - first);
+  for (size_t first = 0; first < own; first += kBlockKeys) {
+    const size_t count = std::min(kBlockKeys, own - first);
     const size_t padded = RoundUp(count, kPadding);
     uint32_t* block = key_pairs_.data() + first * depth;
     for (size_t j = 0; j < count; ++j) {
-      PrefetchRows(keys, first + j + kRowsAhead, std::min(first + j + kRowsAhead + 1, length_),
+      PrefetchRows(keys, first + j + kRowsAhead, std::min(first + j + kRowsAhead + 1, own),
                    head_dim_);
       const float* key = keys.data + (first + j) * keys.stride;
       pairs_->round(PaddedRow(key, even_), padded_dim_, pairs);
@@ -485,11 +545,11 @@ void PackedHead::PackPairs(HeadRows keys, HeadRows values) {
       std::fill(block + i * padded + count, block + (i + 1) * padded, 0U);
     }
   }
-  const std::vector<float> zeros(length_ % 2 == 0 ? 0 : padded_dim_);
-  for (size_t j = 0; j < length_; j += 2) {
-    PrefetchRows(values, j + kRowsAhead, std::min(j + kRowsAhead + 2, length_), head_dim_);
+  const std::vector<float> zeros(own % 2 == 0 ? 0 : padded_dim_);
+  for (size_t j = 0; j < own; j += 2) {
+    PrefetchRows(values, j + kRowsAhead, std::min(j + kRowsAhead + 2, own), head_dim_);
     const float* even = values.data + j * values.stride;
-    const float* odd = j + 1 < length_ ? PaddedRow(even + values.stride, odd_) : zeros.data();
+    const float* odd = j + 1 < own ? PaddedRow(even + values.stride, odd_) : zeros.data();
     pairs_->interleave(PaddedRow(even, even_), odd, padded_dim_,
                        value_pairs_.data() + j / 2 * padded_dim_);
   }

@@ -32,6 +32,21 @@ class PackedHead {
   void Pack(HeadRows keys, HeadRows values, size_t length, size_t head_dim,
             Precision precision = Precision::kFp32);
 
+  // The same with the keys and values of `before` preceding the new ones: length() counts both.
+  // Blocks that `before` fills are used where they lie, so it must not change or go meanwhile; the
+  // precision is its precision, and what is computed has the bytes of one head packed whole.
+  void PackAfter(const PackedHead& before, HeadRows keys, HeadRows values, size_t length);
+
+  // Key and value number i as they were packed, rounded where they were; [head_dim].
+  void ReadKey(size_t i, float* key) const;
+  void ReadValue(size_t i, float* value) const;
+
+  // Of what is packed here, without what lies in a head before this one.
+  size_t bytes() const {
+    return (keys_.size() + values_.size()) * sizeof(float) +
+           (key_pairs_.size() + value_pairs_.size()) * sizeof(uint32_t);
+  }
+
   size_t length() const { return length_; }
   size_t head_dim() const { return head_dim_; }
 
@@ -43,23 +58,33 @@ class PackedHead {
   size_t padded_dim() const { return padded_dim_; }
 
   const float* KeyBlock(size_t block) const {
-    return keys_.data() + block * kBlockKeys * head_dim_;
+    if (block * kBlockKeys < shared_) return before_->KeyBlock(block);
+    return keys_.data() + (block * kBlockKeys - shared_) * head_dim_;
   }
-  const float* ValueRow(size_t key) const { return values_.data() + key * padded_dim_; }
+  const float* ValueRow(size_t key) const {
+    if (key < shared_) return before_->ValueRow(key);
+    return values_.data() + (key - shared_) * padded_dim_;
+  }
 
   // In bfloat16 two neighbours share 32 bits: dimensions of a key, [block][padded_dim / 2][keys of
   // the block], and rows of values, [length / 2][padded_dim]. Null in fp32.
   const Bf16Pairs* pairs() const { return pairs_; }
   const uint32_t* KeyPairBlock(size_t block) const {
-    return key_pairs_.data() + block * kBlockKeys * padded_dim_ / 2;
+    if (block * kBlockKeys < shared_) return before_->KeyPairBlock(block);
+    return key_pairs_.data() + (block * kBlockKeys - shared_) * padded_dim_ / 2;
   }
   const uint32_t* ValuePairRow(size_t key) const {
-    return value_pairs_.data() + key / 2 * padded_dim_;
+    if (key < shared_) return before_->ValuePairRow(key);
+    return value_pairs_.data() + (key - shared_) / 2 * padded_dim_;
   }
 
  private:
-  void PackFp32(HeadRows keys, HeadRows values);
-  void PackPairs(HeadRows keys, HeadRows values);
+  // Pack the `own` rows that follow the shared ones.
+  void PackOwn(HeadRows keys, HeadRows values, size_t own);
+  void PackFp32(HeadRows keys, HeadRows values, size_t own);
+  void PackPairs(HeadRows keys, HeadRows values, size_t own);
+  // Keys in the block that begins with key `first`, rounded up to the padding.
+  size_t BlockStride(size_t first) const;
   // A row of padded_dim() values, by a copy in `padded` where the row is narrower.
   const float* PaddedRow(const float* row, std::vector<float>& padded) const;
 
@@ -67,11 +92,14 @@ class PackedHead {
   size_t head_dim_ = 0;
   size_t padded_dim_ = 0;
   const Bf16Pairs* pairs_ = nullptr;
+  const PackedHead* before_ = nullptr;
+  size_t shared_ = 0;  // Keys that lie in before_: whole blocks.
   std::vector<float> keys_;
   std::vector<float> values_;  // [length, padded_dim]
   std::vector<uint32_t> key_pairs_;
   std::vector<uint32_t> value_pairs_;
-  std::vector<float> even_, odd_;  // Room for PaddedRow.
+  std::vector<float> even_, odd_;                   // Room for PaddedRow.
+  std::vector<float> joined_keys_, joined_values_;  // Room for PackAfter.
 };
 
 // How scores are made from q_i·k_j, and which keys a query sees. Positions count from the start of

@@ -16,8 +16,8 @@ struct AttentionRow {
   size_t layer = 0;
   size_t sequence = 0;
   size_t head = 0;                 // Of the query heads.
-  size_t query = 0;                // Position in the sequence.
-  std::span<const float> weights;  // [keys of the sequence]; 0 for keys that it does not see.
+  size_t query = 0;                // Position in the sequence, what precedes the run included.
+  std::span<const float> weights;  // [keys up to the end of the sequence]; 0 for keys not seen.
 };
 
 // Which attention of a run is wanted, row by row: nothing of the size of a whole attention matrix
@@ -28,7 +28,7 @@ struct AttentionRequest {
     size_t end = std::numeric_limits<size_t>::max();  // Cut to the length of the sequence.
   };
 
-  // The query rows of each sequence; empty for all rows of all.
+  // The query rows of each sequence, by their positions; empty for all that are run.
   std::vector<Rows> rows = {};
   // Whether a head of a layer is wanted; null for every one.
   std::function<bool(size_t layer, size_t head)> wanted = nullptr;
@@ -42,7 +42,8 @@ struct AttentionTap {
   const AttentionRequest* request = nullptr;
   size_t layer = 0;
 
-  // Hands over the rows that are wanted of a head of a sequence. `queries` holds all its rows.
+  // Hands over the rows that are wanted of a head of a sequence. `queries` holds the rows that are
+  // run: those from position options.first_query on.
   void Observe(size_t sequence, size_t head, const kernels::PackedHead& packed,
                kernels::HeadRows queries, const kernels::AttentionOptions& options) const;
 };

@@ -20,6 +20,9 @@ enum class SequenceRows { kAll, kFirst, kLast };
 struct PackedBatch {
   std::vector<TokenId> ids;       // [rows]
   std::vector<uint8_t> type_ids;  // [rows]
+  // The place of each row in its sequence, [rows], for sequences with places that no row takes;
+  // empty for 0, 1, 2, ... in each.
+  std::vector<size_t> given_positions;
   std::vector<size_t> offsets = {0};
 
   size_t rows() const { return ids.size(); }
@@ -33,6 +36,7 @@ struct PackedBatch {
 
   // The place of each row in its sequence, [rows].
   std::vector<size_t> Positions() const {
+    if (!given_positions.empty()) return given_positions;
     std::vector<size_t> positions(rows());
     for (size_t s = 0; s < sequences(); ++s) {
       std::iota(positions.begin() + static_cast<ptrdiff_t>(offsets[s]),
@@ -41,16 +45,20 @@ struct PackedBatch {
     return positions;
   }
 
-  // Length of the longest sequence; 0 when there is none.
-  size_t Longest() const {
-    size_t longest = 0;
-    for (size_t s = 0; s < sequences(); ++s) longest = std::max(longest, length(s));
-    return longest;
+  // One more than the last place that a row takes; 0 when there is no row.
+  size_t EndOfPositions() const {
+    size_t end = 0;
+    for (const size_t position : given_positions) end = std::max(end, position + 1);
+    if (given_positions.empty()) {
+      for (size_t s = 0; s < sequences(); ++s) end = std::max(end, length(s));
+    }
+    return end;
   }
 
   void Clear() {
     ids.clear();
     type_ids.clear();
+    given_positions.clear();
     offsets.assign(1, 0);
   }
 

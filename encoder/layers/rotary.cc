@@ -81,11 +81,28 @@ absl::Status ScaleAsLlama3(const ConfigFile& file, std::vector<float>& frequenci
   return absl::OkStatus();
 }
 
+// One divisor for each frequency, as GGUF files keep what Llama 3.1's factors come to.
+absl::Status DivideEach(const ConfigFile& file, std::vector<float>& frequencies) {
+  GANNET_ASSIGN_OR_RETURN(const std::vector<double> divisors, file.NumberList("divisors"));
+  if (divisors.size() != frequencies.size()) {
+    return file.Error("divisors", fmt::format("{} entries for {} frequencies", divisors.size(),
+                                              frequencies.size()));
+  }
+  for (size_t i = 0; i < divisors.size(); ++i) {
+    if (!(divisors[i] > 0)) {
+      return file.Error("divisors", fmt::format("[{}]: {} is not above 0", i, divisors[i]));
+    }
+    frequencies[i] = static_cast<float>(frequencies[i] / divisors[i]);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Scale(const ConfigFile& file, std::vector<float>& frequencies) {
   const std::string_view field = file.Has("rope_type") ? "rope_type" : "type";
   GANNET_ASSIGN_OR_RETURN(const std::string type, file.StringOr(field, "default"));
   if (type == "default") return absl::OkStatus();
   if (type == "llama3") return ScaleAsLlama3(file, frequencies);
+  if (type == "divisors") return DivideEach(file, frequencies);
   if (type != "linear") {
     return file.Error(
         field, fmt::format("\"{}\" is not supported, expected default, linear or llama3", type));
@@ -137,6 +154,18 @@ void RotaryEmbedding::Rotate(const Table& table, size_t position, size_t heads, 
   for (size_t h = 0; h < heads; ++h) {
     kernels::RotateHalves({x + h * head_dim, 2 * half}, &table.cosines[position * half],
                           &table.sines[position * half]);
+  }
+}
+
+void RotaryEmbedding::Shift(ptrdiff_t distance, size_t head_dim, std::span<float> rows) const {
+  std::vector<float> cosines, sines;
+  for (const float f : frequencies_) {
+    const double angle = static_cast<double>(distance) * f;
+    cosines.push_back(static_cast<float>(std::cos(angle)));
+    sines.push_back(static_cast<float>(std::sin(angle)));
+  }
+  for (size_t row = 0; row < rows.size(); row += head_dim) {
+    kernels::RotateHalves(rows.subspan(row, rotated()), cosines.data(), sines.data());
   }
 }
 

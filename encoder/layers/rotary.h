@@ -37,8 +37,8 @@ class RotaryEmbedding {
   };
 
   // Reads rope_parameters (transformers 5) or rope_theta and rope_scaling (before) of config.json.
-  // rope_type default, linear (f_i / factor) and llama3 (the slow frequencies / factor, Llama 3.1)
-  // are known; others are refused by name.
+  // rope_type default, linear (f_i / factor), llama3 (the slow frequencies / factor, Llama 3.1) and
+  // divisors (f_i / divisors[i], from GGUF files) are known; others are refused by name.
   static absl::StatusOr<RotaryEmbedding> Read(const ConfigFile& file, size_t head_dim,
                                               const RotaryDefaults& defaults);
 
@@ -51,6 +51,10 @@ class RotaryEmbedding {
   // Turns `heads` heads of `head_dim` values, one after another at x, for one position below the
   // table's end.
   void Rotate(const Table& table, size_t position, size_t heads, size_t head_dim, float* x) const;
+
+  // Turns rows of `head_dim` values by `distance` positions: what was rotated for position p is
+  // then as if rotated for p + distance, but for one more rounding.
+  void Shift(ptrdiff_t distance, size_t head_dim, std::span<float> rows) const;
 
  private:
   explicit RotaryEmbedding(std::vector<float> frequencies) : frequencies_(std::move(frequencies)) {}

@@ -53,8 +53,10 @@ absl::StatusOr<TokenEmbedding> TokenEmbedding::Load(const Checkpoint& checkpoint
 
 void TokenEmbedding::Apply(const PackedBatch& batch, base::ThreadPool* pool, float* x) const {
   ForEach(batch.sequences(), pool, [&](size_t s) {
-    size_t position = shape_.padding ? *shape_.padding + 1 : 0;
+    const size_t first = shape_.padding ? *shape_.padding + 1 : 0;
+    size_t position = first;
     for (size_t row = batch.offsets[s]; row < batch.offsets[s + 1]; ++row) {
+      if (!batch.given_positions.empty()) position = first + batch.given_positions[row];
       const auto id = static_cast<size_t>(batch.ids[row]);
       const size_t type = shape_.types == TokenTypes::kGiven ? batch.type_ids[row] : 0;
       const bool padding = shape_.padding && id == *shape_.padding;

@@ -127,7 +127,8 @@ absl::StatusOr<std::unique_ptr<const Model>> LoadDecoder(const std::filesystem::
   PreNormParts parts{.dimensions = {config.vocabulary, 0, config.positions, config.hidden},
                      .stack = {.layers = config.layers,
                                .heads = {config.heads, config.kv_heads, config.head_dim},
-                               .precision = options.precision},
+                               .precision = options.precision,
+                               .causal = config.direction == DecoderConfig::Direction::kCausal},
                      .word_scale = static_cast<float>(config.embedding_scale),
                      .score_options = ScoreOptionsOf(config, options)};
   GANNET_ASSIGN_OR_RETURN(

@@ -90,7 +90,8 @@ absl::StatusOr<std::unique_ptr<const Model>> LoadGptNeox(const std::filesystem::
                 .heads = {shape.heads, shape.heads, shape.head_dim(), HeadLayout::Order::kByHead},
                 .precision = options.precision,
                 .rotaries = {std::move(rotary)},
-                .rotary_of_step = std::vector<std::optional<size_t>>(shape.layers, 0)}};
+                .rotary_of_step = std::vector<std::optional<size_t>>(shape.layers, 0),
+                .causal = true}};
   const float scale = 1 / (std::sqrt(static_cast<float>(shape.head_dim())) * options.temperature);
   parts.score_options = [scale](size_t, const HeadInput&) {
     return kernels::AttentionOptions{.scale = scale, .right = 0};

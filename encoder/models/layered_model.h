@@ -23,6 +23,7 @@ struct LayerStack {
   std::vector<RotaryEmbedding> rotaries = {};
   // Which of `rotaries` turns queries and keys of each step; empty for none.
   std::vector<std::optional<size_t>> rotary_of_step = {};
+  bool causal = false;  // Whether a token sees nothing that follows it.
 };
 
 // The run that all transformers have in common: the embedding; for each layer the projections, the
@@ -33,8 +34,12 @@ class LayeredModel : public Model {
  public:
   void Run(const PackedBatch& batch, base::ThreadPool* pool, const RunOptions& options,
            std::vector<float>& hidden) const final;
+  void Join(std::span<const KeyValuePart> parts, base::ThreadPool* pool,
+            KeyValueCache& joined) const final;
 
  protected:
+  // The number of layers and heads of the dimensions, and whether they are causal, come from the
+  // stack.
   LayeredModel(const ModelDimensions& dimensions, LayerStack stack);
 
   const HeadLayout& heads() const { return attention_.layout(); }
@@ -62,8 +67,12 @@ class LayeredModel : public Model {
     std::vector<float> context;                     // [rows, heads().query_width()]
   };
 
-  void RunStep(size_t step, const PackedBatch& batch, base::ThreadPool* pool,
-               const AttentionTap& tap, Buffers& buffers, float* x) const;
+  // Replaces the rows of x by what the step makes of them, for those that `output` wants; those of
+  // one row a sequence move to the front of x.
+  void RunStep(const AttentionStep& of_run, const PackedBatch& batch, base::ThreadPool* pool,
+               Buffers& buffers, float* x) const;
+  void JoinHead(std::span<const KeyValuePart> parts, size_t step, size_t key_head,
+                kernels::PackedHead& joined) const;
   void Rotate(size_t step, size_t first, size_t rows, Buffers& buffers) const;
 
   const LayerStack stack_;

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "encoder/checkpoint/checkpoint.h"
 #include "encoder/checkpoint/config_file.h"
+#include "encoder/checkpoint/gguf_model.h"
 #include "encoder/layers/linear.h"
 #include "encoder/layers/row_tiles.h"
 #include "encoder/layers/shared_linear.h"
@@ -40,18 +41,24 @@ absl::StatusOr<bool> IsTied(const ConfigFile& file, const Checkpoint& checkpoint
   return file.BoolOr("tie_word_embeddings", !checkpoint.Has(head));
 }
 
-}  // namespace
+struct LmHeadWeights {
+  std::vector<float> weight;  // [V, d]
+  size_t d = 0;
+  size_t vocabulary = 0;
+  float cap = 0;
+};
 
-absl::StatusOr<LmHead> LmHead::Load(const std::filesystem::path& folder,
-                                    const ModelOptions& options) {
-  GANNET_ASSIGN_OR_RETURN(const ConfigFile file, ConfigFile::Open(folder / "config.json"));
+absl::StatusOr<LmHeadWeights> ReadWeights(const std::filesystem::path& folder) {
+  LmHeadWeights head;
+  GANNET_ASSIGN_OR_RETURN(const ConfigFile file, ReadModelConfig(folder));
   GANNET_ASSIGN_OR_RETURN(const std::string type, file.String("model_type"));
-  GANNET_ASSIGN_OR_RETURN(const size_t d, file.Size("hidden_size"));
-  GANNET_ASSIGN_OR_RETURN(const size_t vocabulary, file.Size("vocab_size"));
+  GANNET_ASSIGN_OR_RETURN(head.d, file.Size("hidden_size"));
+  GANNET_ASSIGN_OR_RETURN(head.vocabulary, file.Size("vocab_size"));
   GANNET_ASSIGN_OR_RETURN(const double cap, file.NumberOr("final_logit_softcapping", 0));
   if (!(cap >= 0)) {
     return file.Error("final_logit_softcapping", fmt::format("{} is below 0", cap));
   }
+  head.cap = static_cast<float>(cap);
   GANNET_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(folder));
   const HeadNames& names = NamesOf(type);
   std::string_view name = names.head;
@@ -60,12 +67,38 @@ absl::StatusOr<LmHead> LmHead::Load(const std::filesystem::path& folder,
     name = names.table;
     checkpoint.UsePrefix(name, {"", names.table_prefix});
   }
-  GANNET_ASSIGN_OR_RETURN(const std::vector<float> weight,
-                          checkpoint.Floats(name, {vocabulary, d}));
-  GANNET_ASSIGN_OR_RETURN(auto packed,
-                          kernels::PackedLinear::Pack(weight, std::vector<float>(vocabulary), d,
-                                                      vocabulary, options.precision));
-  return LmHead(std::move(packed), static_cast<float>(cap));
+  GANNET_ASSIGN_OR_RETURN(head.weight, checkpoint.Floats(name, {head.vocabulary, head.d}));
+  return head;
+}
+
+}  // namespace
+
+absl::StatusOr<LmHead> LmHead::Load(const std::filesystem::path& folder,
+                                    const ModelOptions& options) {
+  GANNET_ASSIGN_OR_RETURN(const LmHeadWeights head, ReadWeights(folder));
+  GANNET_ASSIGN_OR_RETURN(
+      auto packed, kernels::PackedLinear::Pack(head.weight, std::vector<float>(head.vocabulary),
+                                               head.d, head.vocabulary, options.precision));
+  return LmHead(std::move(packed), head.cap);
+}
+
+absl::StatusOr<LmHead> LmHead::LoadFor(const std::filesystem::path& folder,
+                                       std::span<const TokenId> tokens,
+                                       const ModelOptions& options) {
+  GANNET_ASSIGN_OR_RETURN(const LmHeadWeights head, ReadWeights(folder));
+  std::vector<float> rows;
+  for (const TokenId token : tokens) {
+    if (token < 0 || static_cast<size_t>(token) >= head.vocabulary) {
+      return absl::InvalidArgumentError(fmt::format("{}: token {} is outside the vocabulary of {}",
+                                                    folder.string(), token, head.vocabulary));
+    }
+    const auto row = std::span(head.weight).subspan(static_cast<size_t>(token) * head.d, head.d);
+    rows.insert(rows.end(), row.begin(), row.end());
+  }
+  GANNET_ASSIGN_OR_RETURN(
+      auto packed, kernels::PackedLinear::Pack(rows, std::vector<float>(tokens.size()), head.d,
+                                               tokens.size(), options.precision));
+  return LmHead(std::move(packed), head.cap);
 }
 
 void LmHead::Apply(std::span<const float> hidden, base::ThreadPool* pool, float* logits) const {

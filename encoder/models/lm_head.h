@@ -9,6 +9,7 @@
 #include "base/thread_pool.h"
 #include "encoder/kernels/packed_linear.h"
 #include "encoder/layers/model_options.h"
+#include "encoder/tokenizer/tokenizer.h"
 
 namespace gannet::encoder {
 
@@ -17,11 +18,17 @@ namespace gannet::encoder {
 // with W of its own or the token vectors that enter the first layer.
 class LmHead {
  public:
-  // From the folder of a decoder of LoadDecoder or LoadGptNeox, or of a Mamba in Hugging Face's
-  // layout. Errors name the file and the field or tensor.
+  // From the folder or GGUF file of a decoder of LoadDecoder or LoadGptNeox, or of a Mamba in
+  // Hugging Face's layout. Errors name the file and the field or tensor.
   static absl::StatusOr<LmHead> Load(const std::filesystem::path& folder,
                                      const ModelOptions& options);
 
+  // The same for a few tokens only, in their order: no others are computed.
+  static absl::StatusOr<LmHead> LoadFor(const std::filesystem::path& folder,
+                                        std::span<const TokenId> tokens,
+                                        const ModelOptions& options);
+
+  // How many tokens get a score.
   size_t vocabulary() const { return weight_.outputs(); }
 
   // Of any number of token vectors of the last layer: hidden is [rows, d], logits is

@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "encoder/checkpoint/config_file.h"
+#include "encoder/checkpoint/gguf_model.h"
 #include "encoder/checkpoint/model_folder.h"
 #include "encoder/models/albert.h"
 #include "encoder/models/bert.h"
@@ -49,7 +50,7 @@ constexpr std::pair<std::string_view, Loader> kFamilies[] = {
 
 absl::StatusOr<std::unique_ptr<const Model>> Model::Load(const std::filesystem::path& folder,
                                                          const ModelOptions& options) {
-  GANNET_ASSIGN_OR_RETURN(const ConfigFile file, ConfigFile::Open(folder / "config.json"));
+  GANNET_ASSIGN_OR_RETURN(const ConfigFile file, ReadModelConfig(folder));
   GANNET_ASSIGN_OR_RETURN(const std::string type, ModelFamily(file));
   std::string known;
   for (const auto& [name, load] : kFamilies) {
@@ -59,10 +60,12 @@ absl::StatusOr<std::unique_ptr<const Model>> Model::Load(const std::filesystem::
   return file.Error("model_type", fmt::format("\"{}\" is not among {}", type, known));
 }
 
-absl::Status Model::Check(std::span<const TokenId> ids, std::span<const uint8_t> type_ids) const {
-  if (ids.empty() || (dimensions_.positions != 0 && ids.size() > dimensions_.positions)) {
+absl::Status Model::Check(std::span<const TokenId> ids, std::span<const uint8_t> type_ids,
+                          size_t tokens_before) const {
+  const size_t length = tokens_before + ids.size();
+  if (ids.empty() || (dimensions_.positions != 0 && length > dimensions_.positions)) {
     return absl::InvalidArgumentError(
-        fmt::format("{} tokens, expected 1 to {}", ids.size(), dimensions_.positions));
+        fmt::format("{} tokens, expected 1 to {}", length, dimensions_.positions));
   }
   for (const TokenId id : ids) {
     if (id < 0 || static_cast<size_t>(id) >= dimensions_.vocabulary) {
@@ -79,12 +82,13 @@ absl::Status Model::Check(std::span<const TokenId> ids, std::span<const uint8_t>
   return absl::OkStatus();
 }
 
-absl::Status Model::Check(const PackedBatch& batch) const {
+absl::Status Model::Check(const PackedBatch& batch, size_t tokens_before) const {
   for (size_t s = 0; s < batch.sequences(); ++s) {
     const size_t first = batch.offsets[s], length = batch.length(s);
-    GANNET_RETURN_IF_ERROR(base::Annotate(Check(std::span(batch.ids).subspan(first, length),
-                                                std::span(batch.type_ids).subspan(first, length)),
-                                          fmt::format("sequence {}", s)));
+    GANNET_RETURN_IF_ERROR(
+        base::Annotate(Check(std::span(batch.ids).subspan(first, length),
+                             std::span(batch.type_ids).subspan(first, length), tokens_before),
+                       fmt::format("sequence {}", s)));
   }
   return absl::OkStatus();
 }

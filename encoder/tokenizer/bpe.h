@@ -16,7 +16,7 @@ namespace gannet::encoder {
 
 // Byte pair encoding (Sennrich, Haddow and Birch 2016): from single characters, always the pair
 // whose merge comes first, of several the leftmost.
-class Bpe : public Model {
+class Bpe : public TokenModel {
  public:
   // What pieces are made of.
   enum class Symbols {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
@@ -10,10 +11,10 @@
 
 #include "base/status.h"
 #include "base/utf8.h"
+#include "encoder/checkpoint/gguf.h"
 #include "encoder/tokenizer/bert_normalizer.h"
 #include "encoder/tokenizer/bert_pre_tokenizer.h"
 #include "encoder/tokenizer/bpe.h"
-#include "encoder/tokenizer/gguf_metadata.h"
 #include "encoder/tokenizer/pipeline_builder.h"
 #include "encoder/tokenizer/post_processor_json.h"
 #include "encoder/tokenizer/sentencepiece.h"
@@ -27,17 +28,22 @@ namespace {
 using Result = absl::StatusOr<std::unique_ptr<const Tokenizer>>;
 using Kind = SentencePieceVocabulary::Kind;
 
+// Keys are given without this.
+constexpr std::string_view kPrefix = "tokenizer.ggml.";
+
 absl::Status Error(std::string_view key, std::string_view what) {
-  return absl::InvalidArgumentError(fmt::format("tokenizer.ggml.{}: {}", key, what));
+  return absl::InvalidArgumentError(fmt::format("{}{}: {}", kPrefix, key, what));
 }
+
+std::string Full(std::string_view key) { return fmt::format("{}{}", kPrefix, key); }
 
 // The kinds of tokens have the numbers that SentencePiece gives them.
 absl::StatusOr<std::vector<Kind>> ReadKinds(const GgufMetadata& metadata, size_t tokens) {
   constexpr std::array<Kind, 6> kKinds = {Kind::kNormal,      Kind::kUnknown, Kind::kControl,
                                           Kind::kUserDefined, Kind::kUnused,  Kind::kByte};
   std::vector<Kind> kinds(tokens, Kind::kNormal);
-  const std::vector<int64_t>* numbers = metadata.Integers("token_type");
-  if (numbers == nullptr) return kinds;
+  const auto numbers = metadata.Integers(Full("token_type"));
+  if (!numbers) return kinds;
   if (numbers->size() != tokens) {
     return Error("token_type", fmt::format("{} entries for {} tokens", numbers->size(), tokens));
   }
@@ -52,14 +58,14 @@ absl::StatusOr<std::vector<Kind>> ReadKinds(const GgufMetadata& metadata, size_t
 }
 
 bool ReadFlag(const GgufMetadata& metadata, std::string_view key, bool fallback) {
-  const int64_t* value = metadata.Integer(key);
-  return value != nullptr ? *value != 0 : fallback;
+  const std::optional<int64_t> value = metadata.Integer(Full(key));
+  return value ? *value != 0 : fallback;
 }
 
 absl::StatusOr<TokenId> ReadTokenId(const GgufMetadata& metadata, std::string_view key,
                                     const Vocabulary& vocabulary) {
-  const int64_t* id = metadata.Integer(key);
-  if (id == nullptr) return Error(key, "missing");
+  const std::optional<int64_t> id = metadata.Integer(Full(key));
+  if (!id) return Error(key, "missing");
   if (*id < 0 || *id >= vocabulary.end_id()) {
     return Error(key, fmt::format("{} is not the id of a token", *id));
   }
@@ -91,8 +97,8 @@ absl::Status AddTokens(const std::vector<std::string_view>& tokens, Vocabulary& 
 
 Result ReadLlama(const GgufMetadata& metadata, const std::vector<std::string_view>& tokens,
                  const std::vector<Kind>& kinds) {
-  const std::vector<double>* scores = metadata.Numbers("scores");
-  if (scores == nullptr || scores->size() != tokens.size()) {
+  const auto scores = metadata.Numbers(Full("scores"));
+  if (!scores || scores->size() != tokens.size()) {
     return Error("scores", "not one for each token");
   }
   SentencePieceVocabulary vocabulary;
@@ -123,9 +129,9 @@ constexpr std::string_view kQwen2Regex =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 absl::StatusOr<NamedPreTokenizer> FindPreTokenizer(const GgufMetadata& metadata) {
-  const std::string_view* name = metadata.String("pre");
+  const std::optional<std::string_view> name = metadata.String(Full("pre"));
   // Files of GPT-NeoX are older than the entry.
-  if (name == nullptr) return NamedPreTokenizer{.name = "", .regex = kGpt2Regex, .nfc = true};
+  if (!name) return NamedPreTokenizer{.name = "", .regex = kGpt2Regex, .nfc = true};
   const std::array<NamedPreTokenizer, 3> known = {
       {{.name = "gpt-2", .regex = kGpt2Regex},
        {.name = "llama-bpe", .regex = kLlama3Regex, .prefer_whole_piece = true},
@@ -137,8 +143,8 @@ absl::StatusOr<NamedPreTokenizer> FindPreTokenizer(const GgufMetadata& metadata)
 }
 
 absl::StatusOr<MergeTable> ReadMerges(const GgufMetadata& metadata, const Vocabulary& vocabulary) {
-  const std::vector<std::string_view>* merges = metadata.Strings("merges");
-  if (merges == nullptr) return Error("merges", "missing");
+  const auto merges = metadata.Strings(Full("merges"));
+  if (!merges) return Error("merges", "missing");
   MergeTable table(merges->size());
   for (size_t i = 0; i < merges->size(); ++i) {
     const std::string_view merge = (*merges)[i];
@@ -211,13 +217,17 @@ Result ReadBert(const GgufMetadata& metadata, const std::vector<std::string_view
 
 }  // namespace
 
-Result ReadGgufVocabulary(std::string_view file) {
-  GANNET_ASSIGN_OR_RETURN(const GgufMetadata metadata, GgufMetadata::Read(file));
-  const std::string_view* model = metadata.String("model");
-  const std::vector<std::string_view>* tokens = metadata.Strings("tokens");
-  if (model == nullptr) return Error("model", "missing");
-  if (tokens == nullptr) return Error("tokens", "missing");
-  GANNET_ASSIGN_OR_RETURN(const std::vector<Kind> kinds, ReadKinds(metadata, tokens->size()));
+Result ReadGgufVocabulary(std::string_view file, const TokenizerOptions& options) {
+  GANNET_ASSIGN_OR_RETURN(const GgufContent content, GgufContent::Parse(file));
+  const GgufMetadata& metadata = content.metadata;
+  const std::optional<std::string_view> model = metadata.String(Full("model"));
+  const auto tokens = metadata.Strings(Full("tokens"));
+  if (!model) return Error("model", "missing");
+  if (!tokens) return Error("tokens", "missing");
+  GANNET_ASSIGN_OR_RETURN(std::vector<Kind> kinds, ReadKinds(metadata, tokens->size()));
+  if (options.gguf_control_tokens == TokenizerOptions::ControlTokens::kFound && *model != "bert") {
+    std::ranges::replace(kinds, Kind::kControl, Kind::kUserDefined);
+  }
   if (*model == "llama") return ReadLlama(metadata, *tokens, kinds);
   if (*model == "gpt2") return ReadGpt2(metadata, *tokens, kinds);
   if (*model == "bert") return ReadBert(metadata, *tokens, kinds);

@@ -10,9 +10,10 @@
 namespace gannet::encoder {
 
 // The tokenizer inside a GGUF file: "llama" (SentencePiece BPE), "gpt2" (byte-level BPE) or "bert"
-// (WordPiece); of byte-level pre-tokenizers those of GPT-2, GPT-NeoX, Llama 3 and Qwen 2. Tokens of
-// the control kind are not looked for in the text. Errors name the metadata key.
-absl::StatusOr<std::unique_ptr<const Tokenizer>> ReadGgufVocabulary(std::string_view file);
+// (WordPiece); of byte-level pre-tokenizers those of GPT-2, GPT-NeoX, Llama 3 and Qwen 2. Errors
+// name the metadata key.
+absl::StatusOr<std::unique_ptr<const Tokenizer>> ReadGgufVocabulary(
+    std::string_view file, const TokenizerOptions& options = {});
 
 }  // namespace gannet::encoder
 

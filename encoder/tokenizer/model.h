@@ -25,9 +25,9 @@ class ModelScratch {
 };
 
 // Pieces to tokens. Immutable; safe to use from several threads, each with its scratch.
-class Model {
+class TokenModel {
  public:
-  virtual ~Model() = default;
+  virtual ~TokenModel() = default;
 
   virtual std::unique_ptr<ModelScratch> NewScratch() const { return nullptr; }
 

@@ -22,7 +22,7 @@ struct PipelineParts {
   std::unique_ptr<const Normalizer> normalizer;       // May be null.
   AddedTokenFinder normalized_added_tokens;           // Looked for in the normalized text.
   std::unique_ptr<const PreTokenizer> pre_tokenizer;  // May be null: the text is one piece.
-  std::unique_ptr<const Model> model;
+  std::unique_ptr<const TokenModel> model;
   PostProcessor post_processor;
   std::vector<EdgeSpaces> edge_spaces;  // By id; empty when no offsets are trimmed.
   size_t vocabulary_size = 0;

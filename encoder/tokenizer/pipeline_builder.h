@@ -19,7 +19,7 @@ class PipelineBuilder {
   Vocabulary vocabulary;
   std::unique_ptr<const Normalizer> normalizer;
   std::unique_ptr<const PreTokenizer> pre_tokenizer;
-  std::unique_ptr<const Model> model;
+  std::unique_ptr<const TokenModel> model;
   std::vector<TemplatePiece> single_template;  // Empty: the text alone.
   std::vector<TemplatePiece> pair_template;
   std::vector<PrefixSpace> trims;

@@ -47,8 +47,8 @@ absl::StatusOr<TokenId> FillVocabulary(const std::vector<Piece>& pieces, Vocabul
   return absl::InvalidArgumentError("pieces: none is the unknown piece");
 }
 
-std::unique_ptr<const Model> MakeUnigram(const SentencePieceVocabulary& spec, TokenId unknown,
-                                         const Vocabulary& vocabulary) {
+std::unique_ptr<const TokenModel> MakeUnigram(const SentencePieceVocabulary& spec, TokenId unknown,
+                                              const Vocabulary& vocabulary) {
   float lowest = std::numeric_limits<float>::max();
   float highest = std::numeric_limits<float>::lowest();
   for (const Piece& piece : spec.pieces) {
@@ -104,9 +104,9 @@ absl::StatusOr<MergeTable> MakeMerges(const std::vector<Piece>& pieces,
   return table;
 }
 
-absl::StatusOr<std::unique_ptr<const Model>> MakeBpe(const SentencePieceVocabulary& spec,
-                                                     TokenId unknown,
-                                                     const Vocabulary& vocabulary) {
+absl::StatusOr<std::unique_ptr<const TokenModel>> MakeBpe(const SentencePieceVocabulary& spec,
+                                                          TokenId unknown,
+                                                          const Vocabulary& vocabulary) {
   for (size_t i = 0; i < spec.pieces.size(); ++i) {
     if (spec.pieces[i].kind == Kind::kUnused) {
       return absl::InvalidArgumentError(fmt::format(

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <optional>
 #include <string>
 #include <system_error>
 
 #include "base/file.h"
 #include "base/status.h"
+#include "encoder/checkpoint/gguf.h"
 #include "encoder/tokenizer/bert_vocabulary.h"
 #include "encoder/tokenizer/gguf_vocabulary.h"
 #include "encoder/tokenizer/gpt2_vocabulary.h"
@@ -60,30 +60,14 @@ Result OpenSentencePiece(const std::filesystem::path& file) {
   return At(file, ReadSentencePieceFile(model, config));
 }
 
-Result OpenGguf(const std::filesystem::path& file) {
+Result OpenGguf(const std::filesystem::path& file, const TokenizerOptions& options) {
   GANNET_ASSIGN_OR_RETURN(const base::MappedFile mapped, base::MappedFile::Open(file));
-  return At(file, ReadGgufVocabulary(mapped.bytes()));
-}
-
-// The one GGUF file of a folder.
-std::optional<std::filesystem::path> FindGguf(const std::filesystem::path& folder) {
-  std::optional<std::filesystem::path> found;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (entry.path().extension() != ".gguf") continue;
-    if (found) return std::nullopt;
-    found = entry.path();
-  }
-  return found;
+  return At(file, ReadGgufVocabulary(mapped.bytes(), options));
 }
 
 }  // namespace
 
-Result Tokenizer::Open(const std::filesystem::path& folder) {
-  std::error_code unreadable;
-  if (folder.extension() == ".gguf" && !std::filesystem::is_directory(folder, unreadable)) {
-    return OpenGguf(folder);
-  }
+Result Tokenizer::Open(const std::filesystem::path& folder, const TokenizerOptions& options) {
   const auto has = [&](const char* name) { return Exists(folder / name); };
   if (has("tokenizer.json")) return OpenTokenizerJson(folder / "tokenizer.json");
   if (has("vocab.json") && has("merges.txt")) return OpenGpt2Vocabulary(folder);
@@ -91,7 +75,7 @@ Result Tokenizer::Open(const std::filesystem::path& folder) {
     if (has(name)) return OpenSentencePiece(folder / name);
   }
   if (has("vocab.txt")) return OpenBertVocabulary(folder);
-  if (const auto gguf = FindGguf(folder)) return OpenGguf(*gguf);
+  if (const auto gguf = FindGguf(folder)) return OpenGguf(*gguf, options);
   return absl::NotFoundError(
       fmt::format("{}: no tokenizer there (looked for tokenizer.json, vocab.json with merges.txt, "
                   "spiece.model, tokenizer.model, vocab.txt and one .gguf file)",

@@ -54,6 +54,13 @@ struct EncodeOptions {
   size_t stride = 0;  // Tokens that neighbouring windows of the overflow share.
 };
 
+// How a tokenizer is opened.
+struct TokenizerOptions {
+  // Whether tokens of the control kind that stand in a text are tokens, or are read like any text.
+  // Of GGUF files alone, whose programs differ in it: `tokenizers` always finds them.
+  enum class ControlTokens { kAsText, kFound } gguf_control_tokens = ControlTokens::kAsText;
+};
+
 // Text to token ids, exactly as the Hugging Face `tokenizers` library does for the same folder.
 // Immutable; safe to use from several threads.
 class Tokenizer {
@@ -62,7 +69,8 @@ class Tokenizer {
   // merges.txt, spiece.model or tokenizer.model (SentencePiece), vocab.txt (with
   // tokenizer_config.json where there is one), or one GGUF file; or a GGUF file itself. Errors name
   // the file and the path inside it.
-  static absl::StatusOr<std::unique_ptr<const Tokenizer>> Open(const std::filesystem::path& folder);
+  static absl::StatusOr<std::unique_ptr<const Tokenizer>> Open(
+      const std::filesystem::path& folder, const TokenizerOptions& options = {});
 
   virtual ~Tokenizer() = default;
 

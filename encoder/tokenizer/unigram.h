@@ -12,7 +12,7 @@ namespace gannet::encoder {
 
 // The unigram language model (Kudo 2018): the segmentation with the highest sum of scores (log
 // probabilities), found by Viterbi.
-class Unigram : public Model {
+class Unigram : public TokenModel {
  public:
   // Whose results to give where they differ.
   enum class Flavor {

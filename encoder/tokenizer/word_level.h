@@ -10,7 +10,7 @@
 namespace gannet::encoder {
 
 // Each piece is one token: its entry in the vocabulary, or the unknown token.
-class WordLevel : public Model {
+class WordLevel : public TokenModel {
  public:
   WordLevel(const Vocabulary& vocabulary, std::string_view unknown_token)
       : trie_(vocabulary.Entries()), unknown_(vocabulary.Find(unknown_token)) {}

@@ -13,7 +13,7 @@ namespace gannet::encoder {
 
 // WordPiece (Schuster and Nakajima 2012, as in BERT): from the left, always the longest entry;
 // entries that continue a word carry a prefix. A word that cannot be spelled is one unknown token.
-class WordPiece : public Model {
+class WordPiece : public TokenModel {
  public:
   struct Options {
     std::string unknown_token = "[UNK]";

@@ -68,8 +68,10 @@ absl::Status NewFolder::Finish() {
   std::error_code error;
   fs::rename(partial_, folder_, error);
   if (error) return FileError(error, folder_);
+  partial_ = folder_;  // Removed again unless its name is on the disk, too.
+  GANNET_RETURN_IF_ERROR(Sync(folder_.parent_path()));
   partial_.clear();
-  return Sync(folder_.parent_path());
+  return absl::OkStatus();
 }
 
 absl::Status LinkOrCopy(const fs::path& from, const fs::path& to) {

@@ -26,7 +26,7 @@ class NewFolder {
 
   const std::filesystem::path& path() const { return partial_; }
 
-  // Syncs all files and folders in it and gives it its name.
+  // Syncs all files and folders in it and gives it its name, for good or not at all.
   absl::Status Finish();
 
  private:

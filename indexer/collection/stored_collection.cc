@@ -80,8 +80,14 @@ StoredCollection::~StoredCollection() {
 }
 
 CollectionHealth StoredCollection::health() const {
-  const std::lock_guard lock(health_mutex_);
-  return {.writable = read_only_because_.empty(), .reason = read_only_because_};
+  CollectionHealth health;
+  {
+    const std::lock_guard lock(health_mutex_);
+    health.reason = read_only_because_;
+  }
+  if (health.reason.empty()) health.reason = base::Message(store_->CheckRunning());
+  health.writable = health.reason.empty();
+  return health;
 }
 
 absl::Status StoredCollection::CheckWritable() const {

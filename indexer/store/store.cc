@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/utilities/write_batch_with_index.h>
@@ -10,6 +12,7 @@
 #include <array>
 #include <cassert>
 #include <condition_variable>
+#include <cstdarg>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -38,6 +41,36 @@ absl::StatusCode CodeOf(const rocksdb::Status& status) {
   return absl::StatusCode::kInternal;
 }
 
+// Nothing: errors are in statuses. A log file would end the process, because Debian's RocksDB has
+// assertions, one of them against writing on to a file that could not be written to once.
+class NoLog final : public rocksdb::Logger {
+ public:
+  void LogHeader(const char*, va_list) override {}
+  void Logv(const char*, va_list) override {}
+  void Logv(rocksdb::InfoLogLevel, const char*, va_list) override {}
+};
+
+// Keeps the first error of the database's own threads: until it is resumed it takes no changes.
+class ErrorKeeper final : public rocksdb::EventListener {
+ public:
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override {
+    const std::lock_guard lock(mutex_);
+    if (first_.ok()) first_ = *error;
+  }
+  rocksdb::Status first() const {
+    const std::lock_guard lock(mutex_);
+    return first_;
+  }
+  void Forget() {
+    const std::lock_guard lock(mutex_);
+    first_ = rocksdb::Status::OK();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  rocksdb::Status first_;
+};
+
 rocksdb::DBOptions DatabaseOptions() {
   rocksdb::DBOptions options;
   // A record that a crash left half written at the end was never acknowledged and is dropped; a
@@ -48,8 +81,7 @@ rocksdb::DBOptions DatabaseOptions() {
   options.atomic_flush = true;
   // After an error the owner decides when to go on: see Resume.
   options.max_bgerror_resume_count = 0;
-  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  options.keep_log_file_num = 4;
+  options.info_log = std::make_shared<NoLog>();
   return options;
 }
 
@@ -89,7 +121,8 @@ struct Store::State {
   State& operator=(const State&) = delete;
   ~State() { Close(); }
 
-  rocksdb::Status Open(const rocksdb::DBOptions& options) {
+  rocksdb::Status Open(rocksdb::DBOptions options) {
+    options.listeners.push_back(errors);
     rocksdb::DB* opened = nullptr;
     rocksdb::Status status =
         rocksdb::DB::Open(options, folder.string(), Families(), &handles, &opened);
@@ -128,6 +161,7 @@ struct Store::State {
   const std::filesystem::path folder;
   std::unique_ptr<rocksdb::DB> db;  // Null after a Resume that failed altogether.
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  const std::shared_ptr<ErrorKeeper> errors = std::make_shared<ErrorKeeper>();
 
   std::mutex use_mutex;
   std::condition_variable use_changed;
@@ -325,26 +359,30 @@ absl::Status Store::Commit(StoreBatch& batch) {  // The batch uses the database.
   return state_->Convert(state_->db->Write(options, batch.state_->batch.GetWriteBatch()));
 }
 
+absl::Status Store::CheckRunning() const { return state_->Convert(state_->errors->first()); }
+
 absl::Status Store::Resume() {
   std::unique_lock lock(state_->use_mutex);
   state_->use_changed.wait(lock, [&] { return !state_->reopening; });
   state_->reopening = true;
   state_->use_changed.wait(lock, [&] { return state_->users == 0; });
   lock.unlock();
-  absl::Status resumed = state_->CheckOpen();
-  if (resumed.ok()) resumed = state_->Convert(state_->db->Resume());
-  // RocksDB goes on by itself after a full disk, but not after other errors.
-  if (!resumed.ok()) resumed = Reopen();
+  const absl::Status resumed = Reopen();
   lock.lock();
   state_->reopening = false;
   state_->use_changed.notify_all();
   return resumed;
 }
 
+// RocksDB's own Resume says that all is well after some errors, and goes on with a log that it
+// cannot write to.
 absl::Status Store::Reopen() {
   state_->Close();
   const rocksdb::Status opened = state_->Open(DatabaseOptions());
-  if (opened.ok()) return absl::OkStatus();
+  if (opened.ok()) {
+    state_->errors->Forget();
+    return absl::OkStatus();
+  }
   state_->OpenReadOnly().PermitUncheckedError();  // Else nothing can be read: see CheckOpen.
   return state_->Convert(opened);
 }

@@ -110,10 +110,13 @@ class Store {
   // Writes the batch and syncs it.
   absl::Status Commit(StoreBatch& batch);
 
+  // Why it takes no more changes: an error of the database's own threads, which write what was
+  // committed into table files. OK while it does.
+  absl::Status CheckRunning() const;
+
   // After a failed write: makes the store writable again, where the cause is gone, by opening it
-  // anew if it must; waits for reads that are under way, and lets others wait. A batch whose
-  // writing failed may be there afterwards. On an error the store can still be read, if at all
-  // possible.
+  // anew; waits for reads that are under way, and lets others wait. A batch whose writing failed
+  // may be there afterwards. On an error the store can still be read, if at all possible.
   absl::Status Resume();
 
   // Moves everything from memory and log into table files.

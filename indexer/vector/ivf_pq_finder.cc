@@ -1,3 +1,4 @@
+#include <cblas.h>
 #include <faiss/IVFlib.h>
 #include <faiss/IndexIVFPQ.h>
 #include <faiss/IndexPreTransform.h>
@@ -22,8 +23,12 @@ namespace {
 using faiss::IndexIVFPQ;
 using Id = faiss::Index::idx_t;
 
-// FAISS must not start threads of its own; costs nothing to repeat.
-void UseOneThread() { omp_set_num_threads(1); }
+// Neither FAISS nor the BLAS that it trains with may share work out to threads of their own; costs
+// nothing to repeat.
+void UseOneThread() {
+  omp_set_num_threads(1);
+  openblas_set_num_threads(1);
+}
 
 // Bytes as FAISS reads them, without a copy.
 class SectionReader final : public faiss::IOReader {

@@ -1,4 +1,6 @@
 // What operators do with a collection, through the real binary.
+#include "indexer/collection.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "tests/system/process.h"
 #include "tests/testing/shared_data.h"
 
@@ -16,6 +19,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::Outcome;
 using testing::RunGannet;
 using testing::TemporaryFolder;
@@ -134,6 +138,27 @@ TEST_F(CollectionCommandTest, RecallIsMeasuredAndKept) {
   const nlohmann::json info = Info("c");
   EXPECT_EQ(info["measured_recall"]["k"], 3);
   EXPECT_EQ(info["measured_recall"]["queries"], 7);
+}
+
+// What a server's searches and maintenance leave is there for the operator to see.
+TEST_F(CollectionCommandTest, SampledRecallIsShown) {
+  EXPECT_THAT(Collection({"info", Path("c")}).output, Not(HasSubstr("sampled")));
+  const Outcome indexed =
+      RunGannet({"index", "--collection", Path("graph"), "--index", "HNSW4", "--model",
+                 GANNET_TEST_DATA "/tiny_bert", "--input", Path("corpus.jsonl")});
+  ASSERT_EQ(indexed.exit_code, 0) << indexed.errors;
+  {
+    ASSERT_OK_AND_ASSIGN(
+        const auto collection,
+        indexer::Collection::Open(folder_.path() / "graph", {.access = indexer::Access::kWrite,
+                                                             .recall_sample_interval = 1}));
+    const std::vector<float> query(collection->schema().dimension, 0.5F);
+    ASSERT_OK(collection->Search(query, {.k = 4}).status());
+    base::ThreadPool pool(1);
+    ASSERT_OK(collection->Maintain(pool).status());
+  }
+  EXPECT_THAT(Collection({"info", Path("graph")}).output, HasSubstr("sampled     recall@4 "));
+  EXPECT_EQ(Info("graph")["sampled_recall"]["queries"], 1);
 }
 
 }  // namespace

@@ -13,12 +13,14 @@
 #include "encoder/models/model.h"
 #include "tests/testing/shared_data.h"
 #include "tests/testing/tensor_writer.h"
+#include "tests/testing/tiny_decoder.h"
 
 namespace gannet::encoder {
 namespace {
 
 using Json = nlohmann::json;
 using testing::TemporaryFolder;
+using testing::TinyDecoder;
 
 Json ReadJson(const std::filesystem::path& path) {
   Json json;
@@ -78,89 +80,6 @@ INSTANTIATE_TEST_SUITE_P(
     Models, StoriesTest, ::testing::Values("stories260K", "stories3M-q80"), [](const auto& name) {
       return std::string(name.param).substr(0, std::string(name.param).find('-'));
     });
-
-// A decoder of two layers with random weights, written to a folder of its own.
-class TinyDecoder {
- public:
-  TinyDecoder() {
-    for (const auto& [name, shape] :
-         std::map<std::string, std::vector<size_t>>{{"embed_tokens", {20, 16}},
-                                                    {"norm", {16}},
-                                                    {"input_layernorm", {16}},
-                                                    {"self_attn.q_proj", {16, 16}},
-                                                    {"self_attn.k_proj", {8, 16}},
-                                                    {"self_attn.v_proj", {8, 16}},
-                                                    {"self_attn.o_proj", {16, 16}},
-                                                    {"post_attention_layernorm", {16}},
-                                                    {"mlp.gate_proj", {24, 16}},
-                                                    {"mlp.up_proj", {24, 16}},
-                                                    {"mlp.down_proj", {16, 24}}}) {
-      const bool in_layer = name != "embed_tokens" && name != "norm";
-      for (unsigned i = 0; i < (in_layer ? 2 : 1); ++i) {
-        const std::string full =
-            fmt::format("model.{}{}.weight", in_layer ? fmt::format("layers.{}.", i) : "", name);
-        tensors_[full] = testing::RandomTensor(shape, static_cast<unsigned>(tensors_.size()), 0.5F);
-      }
-    }
-    folder_.Write("model.safetensors", testing::SafetensorsContent(tensors_));
-  }
-
-  // config.json with these fields changed or added; null removes one.
-  void Configure(const Json& changes = Json::object()) {
-    Json config = {{"model_type", "llama"},
-                   {"vocab_size", 20},
-                   {"hidden_size", 16},
-                   {"num_hidden_layers", 2},
-                   {"num_attention_heads", 4},
-                   {"num_key_value_heads", 2},
-                   {"head_dim", 4},
-                   {"intermediate_size", 24},
-                   {"max_position_embeddings", 64},
-                   {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 100.0}}}};
-    config.merge_patch(changes);
-    folder_.Write("config.json", config.dump());
-  }
-
-  // Fills the vector that a token enters with.
-  void SetTokenVector(size_t id, float value) {
-    std::vector<float>& values = tensors_["model.embed_tokens.weight"].values;
-    std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(16 * id), 16, value);
-    folder_.Write("model.safetensors", testing::SafetensorsContent(tensors_));
-  }
-
-  // A language-model head of its own.
-  void AddHead() {
-    tensors_["lm_head.weight"] = testing::RandomTensor({20, 16}, 99);
-    folder_.Write("model.safetensors", testing::SafetensorsContent(tensors_));
-  }
-
-  // Two files and their index instead of one.
-  void Shard() {
-    testing::FloatTensors shards[2];
-    Json index;
-    size_t i = 0;
-    for (const auto& [name, tensor] : tensors_) {
-      index["weight_map"][name] = fmt::format("model-0000{}-of-00002.safetensors", i % 2 + 1);
-      shards[i++ % 2][name] = tensor;
-    }
-    std::filesystem::remove(folder_.path() / "model.safetensors");
-    folder_.Write("model.safetensors.index.json", index.dump());
-    for (size_t s = 0; s < 2; ++s) {
-      folder_.Write(fmt::format("model-0000{}-of-00002.safetensors", s + 1),
-                    testing::SafetensorsContent(shards[s]));
-    }
-  }
-
-  absl::StatusOr<std::unique_ptr<const Model>> Load(const ModelOptions& options = {}) const {
-    return Model::Load(folder_.path(), options);
-  }
-
-  const std::filesystem::path& path() const { return folder_.path(); }
-
- private:
-  TemporaryFolder folder_;
-  testing::FloatTensors tensors_;
-};
 
 const std::vector<TokenId> kText = {3, 7, 1, 19, 7, 0, 12, 5, 2, 3};
 

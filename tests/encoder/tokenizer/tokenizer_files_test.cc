@@ -10,10 +10,14 @@
 #include "encoder/tokenizer/gpt2_vocabulary.h"
 #include "encoder/tokenizer/sentencepiece_file.h"
 #include "encoder/tokenizer/tokenizer.h"
+#include "tests/testing/gguf_writer.h"
 #include "tests/testing/shared_data.h"
 
 namespace gannet::encoder {
 namespace {
+
+using gannet::testing::GgufString;
+using gannet::testing::Raw;
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
@@ -140,13 +144,6 @@ TEST(SentencePieceFileTest, RefusesWhatItCannotRead) {
       AllOf(HasSubstr("tokenizer_class"), HasSubstr("XLMRobertaTokenizer")));
 }
 
-template <typename T>
-std::string Raw(T value) {
-  return {reinterpret_cast<const char*>(&value), sizeof(value)};
-}
-std::string GgufString(std::string_view text) {
-  return Raw(uint64_t{text.size()}) + std::string(text);
-}
 std::string Entry(std::string_view key, uint32_t type, const std::string& value) {
   return GgufString(key) + Raw(type) + value;
 }
@@ -174,6 +171,20 @@ TEST(GgufVocabularyTest, ReadsWordPiece) {
       Entry("tokenizer.ggml.seperator_token_id", 4, Raw(uint32_t{2})),
   });
   EXPECT_THAT(Ids(ReadGgufVocabulary(file), "Ab x"), ElementsAre(1, 3, 4, 0, 2));
+}
+
+TEST(GgufVocabularyTest, FindsControlTokensInTheTextOnlyWhenAsked) {
+  testing::GgufWriter writer;
+  writer.Add("tokenizer.ggml.model", std::string_view("llama"))
+      .Add("tokenizer.ggml.tokens",
+           std::vector<std::string>{"<unk>", "<s>", "\u2581", "<", "s", ">", "a"})
+      .Add("tokenizer.ggml.scores", std::vector<float>(7, 0.0F))
+      .Add("tokenizer.ggml.token_type", std::vector<int32_t>{2, 3, 1, 1, 1, 1, 1})
+      .Add("tokenizer.ggml.bos_token_id", uint32_t{1});
+  const std::string file = writer.Content();
+  EXPECT_THAT(Ids(ReadGgufVocabulary(file), "a<s>"), ElementsAre(1, 2, 6, 3, 4, 5));
+  const TokenizerOptions found{.gguf_control_tokens = TokenizerOptions::ControlTokens::kFound};
+  EXPECT_THAT(Ids(ReadGgufVocabulary(file, found), "a<s>"), ElementsAre(1, 2, 6, 1));
 }
 
 TEST(GgufVocabularyTest, RefusesWhatItCannotRead) {

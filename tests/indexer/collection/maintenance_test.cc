@@ -373,33 +373,21 @@ TEST_F(MaintenanceTest, RecallIsMeasuredOnRequestAndSampledContinuously) {
   EXPECT_GE(info.self_sampled->mean, 0.8);
 }
 
-TEST_F(MaintenanceTest, FiltersKeepTheirRecallAtEverySelectivity) {
-  ASSERT_OK_AND_ASSIGN(const auto collection, Open());
-  std::vector<EmbeddedDocument> documents = MadeDocuments(0, 5000, kDimension);
-  for (size_t i = 0; i < documents.size(); ++i) {
-    documents[i].document.metadata_json = "{\"n\":" + std::to_string(i * 7919 % 5000) + "}";
-  }
-  ASSERT_OK(collection->Put(documents));
-  ASSERT_OK(collection->Maintain(pool_).status());
-  for (const int passing : {5, 50, 500, 2500}) {
-    ASSERT_OK_AND_ASSIGN(const Filter filter,
-                         Filter::Parse("{\"field\":\"n\",\"lt\":" + std::to_string(passing) + "}"));
-    size_t wanted = 0, found = 0;
-    std::mt19937 random(5);
-    for (unsigned seed = 0; seed < 40; ++seed) {
-      const auto exact = Exact(*collection, seed, &filter);
-      std::mt19937 same(seed);
-      ASSERT_OK_AND_ASSIGN(const auto answer, collection->Search(RandomVector(same, kDimension),
-                                                                 {.k = 10, .filter = &filter}));
-      EXPECT_EQ(answer.passing, static_cast<uint64_t>(passing));
-      wanted += exact.size();
-      for (const ScoredDocument& want : exact) {
-        found +=
-            static_cast<size_t>(std::any_of(answer.documents.begin(), answer.documents.end(),
-                                            [&](const auto& got) { return got.key == want.key; }));
-      }
-    }
-    EXPECT_GE(static_cast<double>(found), 0.95 * static_cast<double>(wanted)) << passing;
+TEST_F(MaintenanceTest, SampledRecallGoesOnWhereItWasLeft) {
+  const CollectionOptions options = {
+      .access = Access::kWrite, .seal_rows = 100, .recall_sample_interval = 1};
+  double first = 0;
+  for (uint64_t opened = 1; opened <= 3; ++opened) {
+    ASSERT_OK_AND_ASSIGN(const auto collection, Open(options));
+    ASSERT_OK(collection->Put(MadeDocuments(0, 500, kDimension)));
+    ASSERT_OK(collection->Maintain(pool_).status());
+    ASSERT_OK(collection->Search(std::vector<float>(kDimension, 1.0F), {.k = 5}).status());
+    ASSERT_OK(collection->Maintain(pool_).status());
+    ASSERT_OK_AND_ASSIGN(const CollectionInfo info, collection->Info());
+    ASSERT_TRUE(info.self_sampled.has_value());
+    EXPECT_EQ(info.self_sampled->queries, opened);
+    if (opened == 1) first = info.self_sampled->mean;
+    EXPECT_DOUBLE_EQ(info.self_sampled->mean, first);  // The same query each time.
   }
 }
 

@@ -1,4 +1,4 @@
-#include "encoder/embed/calibration.h"
+#include "encoder/run/calibration.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

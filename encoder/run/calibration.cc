@@ -1,4 +1,4 @@
-#include "encoder/embed/calibration.h"
+#include "encoder/run/calibration.h"
 
 #include <cstddef>
 #include <string_view>

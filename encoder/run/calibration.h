@@ -1,5 +1,5 @@
-#ifndef GANNET_ENCODER_EMBED_CALIBRATION_H_
-#define GANNET_ENCODER_EMBED_CALIBRATION_H_
+#ifndef GANNET_ENCODER_RUN_CALIBRATION_H_
+#define GANNET_ENCODER_RUN_CALIBRATION_H_
 
 #include <filesystem>
 #include <memory>
@@ -22,4 +22,4 @@ absl::StatusOr<std::unique_ptr<const Model>> LoadCalibrated(const std::filesyste
 
 }  // namespace gannet::encoder
 
-#endif  // GANNET_ENCODER_EMBED_CALIBRATION_H_
+#endif  // GANNET_ENCODER_RUN_CALIBRATION_H_

@@ -1,5 +1,5 @@
-#ifndef GANNET_ENCODER_EMBED_FINITE_H_
-#define GANNET_ENCODER_EMBED_FINITE_H_
+#ifndef GANNET_ENCODER_RUN_FINITE_H_
+#define GANNET_ENCODER_RUN_FINITE_H_
 
 #include <span>
 
@@ -13,4 +13,4 @@ absl::Status CheckFinite(std::span<const float> values);
 
 }  // namespace gannet::encoder
 
-#endif  // GANNET_ENCODER_EMBED_FINITE_H_
+#endif  // GANNET_ENCODER_RUN_FINITE_H_

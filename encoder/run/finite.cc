@@ -1,4 +1,4 @@
-#include "encoder/embed/finite.h"
+#include "encoder/run/finite.h"
 
 #include "encoder/kernels/row_ops.h"
 
