@@ -88,7 +88,7 @@ absl::Status StoredCollection::PublishSwap(SegmentSwap swap) {
 
 absl::Status StoredCollection::Seal() {
   const Totals totals = CurrentView()->totals;
-  GANNET_RETURN_IF_ERROR(WriteSeal(paths_.seal, totals));
+  GANNET_RETURN_IF_ERROR(WriteSeal(paths_.seal, paths_.store, totals));
   sealed_sequence_ = totals.sequence;
   return absl::OkStatus();
 }

@@ -133,7 +133,7 @@ absl::Status ViewLoader::RecordMended() {
   ++view_.totals.sequence;
   batch.Put(Family::kMeta, kTotalsEntry, EncodeTotals(view_.totals));
   GANNET_RETURN_IF_ERROR(store_.Commit(batch));
-  return WriteSeal(paths_.seal, view_.totals);
+  return WriteSeal(paths_.seal, paths_.store, view_.totals);
 }
 
 absl::Status ViewLoader::ReadGrowing() {
@@ -201,7 +201,7 @@ absl::Status Create(const std::filesystem::path& folder, const CollectionSchema&
   batch.Put(Family::kMeta, kTotalsEntry, EncodeTotals(totals));
   GANNET_RETURN_IF_ERROR(base::CreateDirectories(paths.segments));
   GANNET_RETURN_IF_ERROR(store.Commit(batch));
-  GANNET_RETURN_IF_ERROR(WriteSeal(paths.seal, totals));
+  GANNET_RETURN_IF_ERROR(WriteSeal(paths.seal, paths.store, totals));
   return Sync(std::filesystem::absolute(folder / "").parent_path().parent_path());
 }
 
@@ -213,16 +213,16 @@ absl::StatusOr<std::optional<CollectionSchema>> ReadSchema(const Store& store) {
 }
 
 absl::Status OpenRest(const std::filesystem::path& folder, const CollectionOptions& options,
-                      const std::optional<Totals>& seal, OpenedCollection& opened) {
+                      const std::optional<Seal>& seal, OpenedCollection& opened) {
   GANNET_ASSIGN_OR_RETURN(auto schema, ReadSchema(*opened.store));
   if (!schema.has_value()) return absl::NotFoundError("an empty store, no collection");
   opened.schema = *std::move(schema);
   const CollectionPaths paths(folder);
   GANNET_ASSIGN_OR_RETURN(const Totals totals, ReadTotals(*opened.store));
   GANNET_RETURN_IF_ERROR(CheckSeal(paths.seal, seal, totals));
-  // After a crash the seal is behind what the store has kept.
-  if (seal != totals && options.access != Access::kRead) {
-    GANNET_RETURN_IF_ERROR(WriteSeal(paths.seal, totals));
+  // After a crash the seal is behind what the store has kept, and opening began a new manifest.
+  if (options.access != Access::kRead) {
+    GANNET_RETURN_IF_ERROR(WriteSeal(paths.seal, paths.store, totals));
   }
   GANNET_ASSIGN_OR_RETURN(opened.view,
                           LoadView(folder, options, opened.schema, *opened.store, opened.report));
@@ -248,7 +248,8 @@ absl::StatusOr<OpenedCollection> OpenParts(const std::filesystem::path& folder,
                                            const CollectionOptions& options) {
   const CollectionPaths paths(folder);
   // Before the store: a writer may be at work, and the seal is never ahead of the store.
-  GANNET_ASSIGN_OR_RETURN(const std::optional<Totals> seal, ReadSeal(paths.seal));
+  GANNET_ASSIGN_OR_RETURN(const std::optional<Seal> seal, ReadSeal(paths.seal));
+  GANNET_RETURN_IF_ERROR(CheckManifest(seal, paths.store));
   OpenedCollection opened;
   GANNET_ASSIGN_OR_RETURN(opened.store, options.access == Access::kRead
                                             ? Store::OpenForReading(paths.store)
@@ -271,7 +272,8 @@ absl::StatusOr<std::unique_ptr<Collection>> Collection::OpenOrCreate(
     return absl::InvalidArgumentError("a collection cannot be created with access for reading");
   }
   const CollectionPaths paths(folder);
-  GANNET_ASSIGN_OR_RETURN(std::optional<Totals> seal, ReadSeal(paths.seal));
+  GANNET_ASSIGN_OR_RETURN(std::optional<Seal> seal, ReadSeal(paths.seal));
+  GANNET_RETURN_IF_ERROR(CheckManifest(seal, paths.store));
   OpenedCollection opened;
   // The seal is written before the first change is acknowledged: without it nothing can be lost,
   // with it a store that is gone must not be taken for a new one.

@@ -69,7 +69,7 @@ absl::Status StoredCollection::Snapshot(const std::filesystem::path& folder) {
   }
   GANNET_ASSIGN_OR_RETURN(const auto copied, Store::OpenForReading(copy.store));
   GANNET_ASSIGN_OR_RETURN(const Totals totals, ReadTotals(*copied));
-  GANNET_RETURN_IF_ERROR(WriteSeal(copy.seal, totals));
+  GANNET_RETURN_IF_ERROR(WriteSeal(copy.seal, copy.store, totals));
   return made.Finish();
 }
 

@@ -73,7 +73,7 @@ StoredCollection::StoredCollection(const std::filesystem::path& folder,
 StoredCollection::~StoredCollection() {
   if (options_.access == Access::kRead || view_->totals.sequence == sealed_sequence_) return;
   absl::Status closed = store_->Flush();
-  closed.Update(WriteSeal(paths_.seal, view_->totals));
+  closed.Update(WriteSeal(paths_.seal, paths_.store, view_->totals));
   if (!closed.ok()) {
     base::LogWarning(fmt::format("closing the collection: {}", base::Message(closed)));
   }

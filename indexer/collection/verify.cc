@@ -51,7 +51,7 @@ class Verifier {
   void Report(std::string problem, Nature nature);
 
   absl::Status Open();
-  absl::Status CheckSealFile();
+  void ReportSeal(const absl::Status& checked, Nature nature);
   absl::Status CheckDocuments();
   absl::Status CheckDocument(DocumentKey key, std::string_view bytes);
   absl::Status CheckCounts();
@@ -117,19 +117,10 @@ absl::Status Verifier::Open() {
 
 // A store that is older than its seal has lost changes: nothing brings them back, but a repair lets
 // the collection be opened with what is left.
-absl::Status Verifier::CheckSealFile() {
-  const absl::StatusOr<std::optional<Totals>> seal = ReadSeal(paths_.seal);
-  if (!seal.ok()) {
-    Report(std::string(base::Message(seal.status())), Nature::kDerivable);
-    seal_wrong_ = true;
-    return absl::OkStatus();
-  }
-  const absl::Status checked = CheckSeal(paths_.seal, *seal, totals_);
-  if (checked.ok()) return absl::OkStatus();
-  Report(std::string(base::Message(checked)),
-         seal->has_value() ? Nature::kLoss : Nature::kDerivable);
+void Verifier::ReportSeal(const absl::Status& checked, Nature nature) {
+  if (checked.ok()) return;
+  Report(std::string(base::Message(checked)), nature);
   seal_wrong_ = true;
-  return absl::OkStatus();
 }
 
 absl::Status Verifier::CheckDocuments() {
@@ -364,7 +355,7 @@ absl::Status Verifier::RewriteEntries() {
     ++totals_.sequence;
     batch.Put(Family::kMeta, kTotalsEntry, EncodeTotals(totals_));
     GANNET_RETURN_IF_ERROR(store_->Commit(batch));
-    GANNET_RETURN_IF_ERROR(WriteSeal(paths_.seal, totals_));
+    GANNET_RETURN_IF_ERROR(WriteSeal(paths_.seal, paths_.store, totals_));
   }
   return absl::OkStatus();
 }
@@ -382,8 +373,14 @@ absl::Status Verifier::WriteRepairs() {
 }
 
 absl::StatusOr<VerifyReport> Verifier::Run() {
+  const absl::StatusOr<std::optional<Seal>> seal = ReadSeal(paths_.seal);
+  ReportSeal(seal.status(), Nature::kDerivable);
+  if (seal.ok()) ReportSeal(CheckManifest(*seal, paths_.store), Nature::kLoss);
   GANNET_RETURN_IF_ERROR(Open());
-  GANNET_RETURN_IF_ERROR(CheckSealFile());
+  if (seal.ok() && !seal_wrong_) {
+    ReportSeal(CheckSeal(paths_.seal, *seal, totals_),
+               seal->has_value() ? Nature::kLoss : Nature::kDerivable);
+  }
   if (const absl::Status blocks = store_->VerifyChecksums(); !blocks.ok()) {
     Report(std::string(base::Message(blocks)), Nature::kSource);
   }
