@@ -93,10 +93,12 @@ absl::Status CheckManifest(const std::optional<Seal>& seal, const std::filesyste
       current.manifest == seal->manifest && current.manifest_bytes < seal->manifest_bytes;
   if (!older && !shorter) return absl::OkStatus();
   return absl::DataLossError(fmt::format(
-      "{}: the manifest was left as number {} with {} bytes, but comes back as number {} with {}: "
-      "files of the store were lost, cut or replaced by older ones",
-      store.string(), seal->manifest, seal->manifest_bytes, current.manifest,
-      current.manifest_bytes));
+      "{}: the collection was left at change {} with {} documents and with manifest {} of {} "
+      "bytes, "
+      "but its store comes back with manifest {} of {}: files of the store were lost, cut or "
+      "replaced by older ones",
+      store.string(), seal->totals.sequence, seal->totals.documents, seal->manifest,
+      seal->manifest_bytes, current.manifest, current.manifest_bytes));
 }
 
 absl::Status CheckSeal(const std::filesystem::path& path, const std::optional<Seal>& seal,
