@@ -21,7 +21,9 @@ endif()
 
 find_program(GANNET_CCACHE ccache)
 if(GANNET_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${GANNET_CCACHE})
+  # Paths count relative to the tree, so that every clone and worktree shares what one has compiled.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
+    CCACHE_NOHASHDIR=true ${GANNET_CCACHE})
 endif()
 find_program(GANNET_MOLD mold)
 if(GANNET_MOLD AND NOT GANNET_SANITIZE)

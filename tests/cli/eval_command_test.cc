@@ -59,7 +59,7 @@ class EvalCommandTest : public ::testing::Test {
 
   std::vector<std::string> Arguments(std::vector<std::string> more = {}) const {
     std::vector<std::string> arguments = {"--dataset", (folder_.path() / "tiny").string(),
-                                          "--model",   GANNET_TEST_DATA "/tiny_bert",
+                                          "--model",   testing::TestData("tiny_bert").string(),
                                           "--threads", "1"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;

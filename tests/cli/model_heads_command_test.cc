@@ -56,7 +56,8 @@ TEST(ModelHeadsCommandTest, BadLabelsAreRefusedByFileAndLine) {
 TEST(ModelHeadsCommandTest, BadFlagsAreRefusedByName) {
   const TemporaryFolder folder;
   const auto file = folder.Write("queries.jsonl", "");
-  const std::vector<std::string> base = {GANNET_TEST_DATA "/tiny_bert", "--queries", file.string()};
+  const std::vector<std::string> base = {testing::TestData("tiny_bert").string(), "--queries",
+                                         file.string()};
   const auto refusal = [&](std::vector<std::string> more) {
     more.insert(more.begin(), base.begin(), base.end());
     return std::string(base::Message(RunHeads(more).status()));

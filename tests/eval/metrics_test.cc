@@ -20,7 +20,7 @@ namespace {
 using Json = nlohmann::json;
 using testing::TemporaryFolder;
 
-const std::filesystem::path kGolden = std::filesystem::path(GANNET_TEST_DATA) / "metrics";
+const std::filesystem::path kGolden = testing::TestData("metrics");
 
 // trec_eval's name of a measure ("ndcg_cut_10", "recip_rank", "map") as a metric.
 std::optional<Metric> MetricOfTrecName(const std::string& name) {

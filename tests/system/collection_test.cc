@@ -37,7 +37,7 @@ class CollectionCommandTest : public ::testing::Test {
 
   void IndexInto(const std::string& name, const std::string& input) const {
     const Outcome indexed = RunGannet({"index", "--collection", Path(name), "--model",
-                                       GANNET_TEST_DATA "/tiny_bert", "--input", input});
+                                       testing::TestData("tiny_bert").string(), "--input", input});
     ASSERT_EQ(indexed.exit_code, 0) << indexed.errors;
   }
 
@@ -145,7 +145,7 @@ TEST_F(CollectionCommandTest, SampledRecallIsShown) {
   EXPECT_THAT(Collection({"info", Path("c")}).output, Not(HasSubstr("sampled")));
   const Outcome indexed =
       RunGannet({"index", "--collection", Path("graph"), "--index", "HNSW4", "--model",
-                 GANNET_TEST_DATA "/tiny_bert", "--input", Path("corpus.jsonl")});
+                 testing::TestData("tiny_bert").string(), "--input", Path("corpus.jsonl")});
   ASSERT_EQ(indexed.exit_code, 0) << indexed.errors;
   {
     ASSERT_OK_AND_ASSIGN(

@@ -26,7 +26,7 @@ using testing::Process;
 using testing::RunGannet;
 using testing::TemporaryFolder;
 
-constexpr char kModel[] = GANNET_TEST_DATA "/tiny_bert";
+const std::string kModel = testing::TestData("tiny_bert").string();
 
 // `documents` lines of JSON, of 3 to 40 words.
 std::string MakeCorpus(int documents) {

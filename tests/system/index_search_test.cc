@@ -20,7 +20,7 @@ using testing::Outcome;
 using testing::RunGannet;
 using testing::TemporaryFolder;
 
-constexpr char kModel[] = GANNET_TEST_DATA "/tiny_bert";
+const std::string kModel = testing::TestData("tiny_bert").string();
 
 class IndexSearchTest : public ::testing::Test {
  protected:

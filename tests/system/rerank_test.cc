@@ -23,7 +23,7 @@ using testing::RunGannet;
 using testing::TemporaryFolder;
 
 // Its checkpoint has a classifier of one label.
-constexpr char kModel[] = GANNET_TEST_DATA "/tiny_bert";
+const std::string kModel = testing::TestData("tiny_bert").string();
 
 std::vector<nlohmann::json> Lines(const std::string& text) {
   std::vector<nlohmann::json> lines;

@@ -24,7 +24,7 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr char kModel[] = GANNET_TEST_DATA "/tiny_bert";
+const std::string kModel = testing::TestData("tiny_bert").string();
 constexpr char kReady[] = "listening on ";
 
 class ServeTest : public ::testing::Test {

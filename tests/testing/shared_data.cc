@@ -15,6 +15,10 @@ std::optional<std::filesystem::path> FindShared(std::string_view relative) {
   return std::nullopt;
 }
 
+std::filesystem::path TestData(std::string_view relative) {
+  return std::filesystem::path(GANNET_TEST_DATA) / relative;
+}
+
 TemporaryFolder::TemporaryFolder() {
   std::string pattern = (std::filesystem::temp_directory_path() / "gannet-test-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) {

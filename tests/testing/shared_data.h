@@ -12,6 +12,9 @@ namespace gannet::testing {
 // default of the build), or nullopt when it is not there.
 std::optional<std::filesystem::path> FindShared(std::string_view relative);
 
+// The path of `relative` in tests/data, which a bare clone has too.
+std::filesystem::path TestData(std::string_view relative);
+
 // A fresh folder for one test, removed with everything in it when the object goes.
 class TemporaryFolder {
  public:

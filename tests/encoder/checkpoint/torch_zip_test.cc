@@ -55,14 +55,15 @@ TEST(TorchZipTest, ReadsPlainAndZip64Files) {
 
 // What torch.save itself writes (PyTorch 2.15), in the older and the newer protocol.
 TEST(TorchZipTest, ReadsWhatTorchWrites) {
-  const std::string folder = GANNET_TEST_DATA "/../encoder/checkpoint/fuzz/corpus/torch_zip/";
-  ASSERT_OK_AND_ASSIGN(const TorchZipFile plain, TorchZipFile::Open(folder + "protocol2"));
+  const std::filesystem::path folder =
+      testing::TestData("../encoder/checkpoint/fuzz/corpus/torch_zip");
+  ASSERT_OK_AND_ASSIGN(const TorchZipFile plain, TorchZipFile::Open(folder / "protocol2"));
   ASSERT_EQ(plain.tensors().size(), 4u);
   EXPECT_EQ(ToFloats(plain.tensors().at("a.weight")), (std::vector<float>{0, 1, 2, 3, 4, 5}));
   EXPECT_EQ(ToFloats(plain.tensors().at("a.t")), (std::vector<float>{0, 3, 1, 4, 2, 5}));
   EXPECT_EQ(ToFloats(plain.tensors().at("b")), (std::vector<float>{0, 1, 2}));
   EXPECT_EQ(plain.tensors().at("i").dtype, DType::kI64);
-  ASSERT_OK_AND_ASSIGN(const TorchZipFile wrapped, TorchZipFile::Open(folder + "protocol4"));
+  ASSERT_OK_AND_ASSIGN(const TorchZipFile wrapped, TorchZipFile::Open(folder / "protocol4"));
   ASSERT_EQ(wrapped.tensors().size(), 1u);
   EXPECT_EQ(wrapped.tensors().at("x").dtype, DType::kBF16);
   EXPECT_EQ(ToFloats(wrapped.tensors().at("x")), (std::vector<float>{0, 1, 2, 3, 4, 5}));

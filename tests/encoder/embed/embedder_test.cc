@@ -20,7 +20,7 @@ namespace {
 
 using testing::TemporaryFolder;
 
-const std::filesystem::path kTinyBert = GANNET_TEST_DATA "/tiny_bert";
+const std::filesystem::path kTinyBert = testing::TestData("tiny_bert");
 
 // tests/data/tiny_bert with one of its files replaced (or removed, by empty content).
 class ChangedModel {

@@ -129,7 +129,7 @@ std::vector<std::string> GeneratedTexts(size_t count) {
 }
 
 TEST_P(TinyBertInvarianceTest, BytesDependOnTheTextAlone) {
-  Check(GANNET_TEST_DATA "/tiny_bert", GeneratedTexts(500),
+  Check(testing::TestData("tiny_bert"), GeneratedTexts(500),
         {{.batch = 1, .threads = 2},
          {.batch = 1, .threads = 4},
          {.batch = 3, .shuffled = 1, .threads = 1},

@@ -73,7 +73,7 @@ class TensorsOfBert {
 
 // tests/data/tiny_bert with another transformer in it.
 void WriteModel(const testing::TemporaryFolder& folder) {
-  std::filesystem::copy(GANNET_TEST_DATA "/tiny_bert", folder.path(),
+  std::filesystem::copy(testing::TestData("tiny_bert"), folder.path(),
                         std::filesystem::copy_options::recursive);
   folder.Write(
       "config.json",

@@ -11,7 +11,7 @@ namespace {
 
 TEST(TruncationTest, EqualsTheReference) {
   ASSERT_OK_AND_ASSIGN(const SafetensorsFile outputs,
-                       SafetensorsFile::Open(GANNET_TEST_DATA "/tiny_bert/outputs.safetensors"));
+                       SafetensorsFile::Open(testing::TestData("tiny_bert/outputs.safetensors")));
   const std::vector<float> pooled = ToFloats(outputs.tensors().at("bi.pool.mean"));
   for (const auto& [truncation, name] :
        {std::pair{Truncation::kNormalize, "bi.matryoshka8.l2"},
@@ -29,7 +29,7 @@ TEST(TruncationTest, EqualsTheReference) {
 TEST(TruncationTest, AnEmbedderKeepsTheFirstValues) {
   const std::vector<std::string_view> texts = {"the sea", "a river of stone"};
   base::ThreadPool pool(1);
-  ASSERT_OK_AND_ASSIGN(auto full, Embedder::Open(GANNET_TEST_DATA "/tiny_bert"));
+  ASSERT_OK_AND_ASSIGN(auto full, Embedder::Open(testing::TestData("tiny_bert")));
   ASSERT_OK_AND_ASSIGN(const Embeddings want, full->Embed(texts, TextRole::kQuery, pool));
   const std::string full_fingerprint = full->fingerprint();
   ASSERT_OK_AND_ASSIGN(const auto model, Truncate(std::move(full), 8, Truncation::kPlain));
@@ -49,7 +49,7 @@ TEST(TruncationTest, AnEmbedderKeepsTheFirstValues) {
 TEST(TruncationTest, ATextWithoutAVectorKeepsItsError) {
   const std::vector<std::string_view> texts = {"the sea", "\xff"};
   base::ThreadPool pool(1);
-  ASSERT_OK_AND_ASSIGN(auto full, Embedder::Open(GANNET_TEST_DATA "/tiny_bert"));
+  ASSERT_OK_AND_ASSIGN(auto full, Embedder::Open(testing::TestData("tiny_bert")));
   ASSERT_OK_AND_ASSIGN(const auto model, Truncate(std::move(full), 8, Truncation::kNormalize));
   ASSERT_OK_AND_ASSIGN(const Embeddings got, model->Embed(texts, TextRole::kQuery, pool));
   EXPECT_TRUE(got.status(0).ok());
@@ -58,7 +58,7 @@ TEST(TruncationTest, ATextWithoutAVectorKeepsItsError) {
 
 TEST(TruncationTest, ALengthThatTheVectorsDoNotHaveIsRefused) {
   for (const size_t dimension : {0, 33}) {
-    ASSERT_OK_AND_ASSIGN(auto full, Embedder::Open(GANNET_TEST_DATA "/tiny_bert"));
+    ASSERT_OK_AND_ASSIGN(auto full, Embedder::Open(testing::TestData("tiny_bert")));
     const absl::Status status = Truncate(std::move(full), dimension, Truncation::kPlain).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_NE(base::Message(status).find(std::to_string(dimension)), std::string_view::npos);

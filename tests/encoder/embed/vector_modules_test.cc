@@ -23,7 +23,7 @@ using testing::TemporaryFolder;
 class TinyBertWithModules {
  public:
   explicit TinyBertWithModules(const std::vector<std::string>& types) {
-    std::filesystem::copy(GANNET_TEST_DATA "/tiny_bert", path(),
+    std::filesystem::copy(testing::TestData("tiny_bert"), path(),
                           std::filesystem::copy_options::recursive);
     std::string list = R"([{"path":"","type":"sentence_transformers.models.Transformer"},)"
                        R"({"path":"1_Pooling","type":"sentence_transformers.models.Pooling"})";

@@ -22,7 +22,7 @@ class TinyBertTest : public ::testing::Test {
   static constexpr double kTolerance = 2e-5;
 
   void SetUp() override {
-    const std::filesystem::path folder = GANNET_TEST_DATA "/tiny_bert";
+    const std::filesystem::path folder = testing::TestData("tiny_bert");
     ASSERT_OK_AND_ASSIGN(model_, Model::Load(folder, {}));
     ASSERT_OK_AND_ASSIGN(SafetensorsFile outputs,
                          SafetensorsFile::Open(folder / "outputs.safetensors"));
@@ -109,7 +109,7 @@ TEST_F(TinyBertTest, EveryPoolingEqualsTheReference) {
 }
 
 TEST_F(TinyBertTest, ThePoolerEqualsTheReference) {
-  ASSERT_OK_AND_ASSIGN(const Pooler pooler, Pooler::Load(GANNET_TEST_DATA "/tiny_bert", {}));
+  ASSERT_OK_AND_ASSIGN(const Pooler pooler, Pooler::Load(testing::TestData("tiny_bert"), {}));
   for (const std::string part : {"bi", "ce"}) {
     const PackedBatch batch = Batch(part);
     std::vector<float> hidden;
@@ -144,7 +144,7 @@ TEST_F(TinyBertTest, TheAttentionOfTheFirstLayerEqualsTheReference) {
 
 TEST_F(TinyBertTest, ATemperatureEqualsTheReference) {
   ASSERT_OK_AND_ASSIGN(const auto model,
-                       Model::Load(GANNET_TEST_DATA "/tiny_bert", {.temperature = 0.8F}));
+                       Model::Load(testing::TestData("tiny_bert"), {.temperature = 0.8F}));
   const PackedBatch batch = Batch("bi");
   std::vector<float> hidden, pooled(32);
   model->Forward(batch, nullptr, hidden, nullptr);

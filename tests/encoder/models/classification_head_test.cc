@@ -34,7 +34,7 @@ std::vector<float> Logits(const std::filesystem::path& folder, const Classificat
 
 // tests/data/tiny_bert, whose checkpoint has a classifier beside the encoder, as a cross-encoder.
 TEST(TinyClassifierTest, LogitsAndSigmoidEqualTheReference) {
-  const std::filesystem::path folder = GANNET_TEST_DATA "/tiny_bert";
+  const std::filesystem::path folder = testing::TestData("tiny_bert");
   const nlohmann::json inputs = ReadJson(folder / "inputs.json")["ce"];
   ASSERT_OK_AND_ASSIGN(const SafetensorsFile outputs,
                        SafetensorsFile::Open(folder / "outputs.safetensors"));

@@ -25,7 +25,7 @@ constexpr double kTolerance = 2e-5;
 class SplitModelTest : public ::testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
-    const std::filesystem::path tiny = GANNET_TEST_DATA "/tiny_bert";
+    const std::filesystem::path tiny = testing::TestData("tiny_bert");
     ASSERT_OK_AND_ASSIGN(SafetensorsFile outputs,
                          SafetensorsFile::Open(tiny / "outputs.safetensors"));
     outputs_.emplace(std::move(outputs));

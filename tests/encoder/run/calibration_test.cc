@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-const std::filesystem::path kTinyBert = GANNET_TEST_DATA "/tiny_bert";
+const std::filesystem::path kTinyBert = testing::TestData("tiny_bert");
 constexpr std::string_view kOutlierLayer = "encoder.layer.1.output.dense";
 
 std::unique_ptr<const Embedder> OpenOrDie(const std::filesystem::path& folder,

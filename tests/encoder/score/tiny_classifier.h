@@ -16,7 +16,7 @@
 namespace gannet::testing {
 
 // tests/data/tiny_bert, whose checkpoint has a classifier of one label.
-inline const std::filesystem::path kTinyBert = GANNET_TEST_DATA "/tiny_bert";
+inline const std::filesystem::path kTinyBert = testing::TestData("tiny_bert");
 
 // A copy of it with some files replaced or added.
 class ChangedTinyBert {

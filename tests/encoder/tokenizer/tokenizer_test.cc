@@ -11,7 +11,7 @@ namespace gannet::encoder {
 namespace {
 
 TEST(TokenizerTest, TinyBertFromVocabularyFile) {
-  ASSERT_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::Open(GANNET_TEST_DATA "/tiny_bert"));
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::Open(testing::TestData("tiny_bert")));
   Encoding encoding;
   ASSERT_OK(tokenizer->Encode("The Cat", {.max_tokens = 3}, encoding));
   ASSERT_EQ(encoding.ids.size(), 3u);

@@ -445,7 +445,7 @@ TEST(InContextOpenTest, RefusesWhatItCannotRankWith) {
   EXPECT_THAT(refusal(tiny, {.heads = HeadSet({AttentionHead{5, 0}})}), HasSubstr("5-0"));
   const TinyReranker both_ways(Json{{"is_causal", false}});
   EXPECT_THAT(refusal(both_ways, {}), HasSubstr("not a causal decoder"));
-  EXPECT_FALSE(InContextReranker::Open(GANNET_TEST_DATA "/tiny_bert", {}).ok());
+  EXPECT_FALSE(InContextReranker::Open(testing::TestData("tiny_bert"), {}).ok());
 }
 
 TEST_F(InContextRerankerTest, HeadsAreRankedByTheLabels) {
