@@ -238,6 +238,7 @@ absl::StatusOr<ModelFolder> ModelFolder::Read(const std::filesystem::path& path)
 absl::StatusOr<std::string> FingerprintOf(const ModelFolder& folder) {
   static constexpr std::array kNames = {"added_tokens.json",
                                         "config.json",
+                                        "gannet.json",
                                         "merges.txt",
                                         "modules.json",
                                         "sentence_bert_config.json",
