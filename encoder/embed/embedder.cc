@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <utility>
 
 #include "base/status.h"
+#include "encoder/checkpoint/gannet_file.h"
 #include "encoder/checkpoint/model_folder.h"
 #include "encoder/embed/bi_encoder.h"
+#include "encoder/embed/hierarchical_embedder.h"
 #include "encoder/embed/static_embedder.h"
 
 namespace gannet::encoder {
@@ -37,6 +40,16 @@ TextVectors WholeText(std::string_view text, const Embeddings& embeddings, size_
   return vectors;
 }
 
+// The folders that gannet.json says how to read.
+absl::StatusOr<std::unique_ptr<const Embedder>> OpenByGannetFile(ModelFolder folder,
+                                                                 const GannetFile& file,
+                                                                 const ModelOptions& options) {
+  if (file.model == "smith" || file.model == "hmde") {
+    return OpenHierarchicalEmbedder(std::move(folder), file, options);
+  }
+  return file.fields.Error("model", fmt::format("\"{}\", expected smith or hmde", file.model));
+}
+
 }  // namespace
 
 absl::Status Embeddings::FirstError() const {
@@ -50,8 +63,9 @@ absl::StatusOr<std::vector<TextVectors>> Embedder::EmbedLong(
     std::span<const std::string_view> texts, TextRole role, const LongTextOptions& options,
     base::ThreadPool& pool) const {
   GANNET_RETURN_IF_ERROR(options.Check());
-  const bool sized = options.size > 0 || options.unit == LongTextOptions::Unit::kWords;
-  if (sized || options.strategy == LongTextOptions::Strategy::kLateChunking) {
+  const bool cut = options.size > 0 || options.unit == LongTextOptions::Unit::kWords ||
+                   options.ends == LongTextOptions::Ends::kSentences;
+  if (cut || options.strategy == LongTextOptions::Strategy::kLateChunking) {
     return absl::UnimplementedError(fmt::format(
         "{}: this kind of model reads a text as a whole, not as {}", name(), options.ToString()));
   }
@@ -68,6 +82,8 @@ std::string_view SimilarityName(Similarity similarity) {
 absl::StatusOr<std::unique_ptr<const Embedder>> Embedder::Open(const std::filesystem::path& path,
                                                                const ModelOptions& options) {
   GANNET_ASSIGN_OR_RETURN(ModelFolder folder, ModelFolder::Read(path));
+  GANNET_ASSIGN_OR_RETURN(const std::optional<GannetFile> file, GannetFile::Read(folder.path));
+  if (file) return OpenByGannetFile(std::move(folder), *file, options);
   GANNET_ASSIGN_OR_RETURN(const Similarity similarity, ParseSimilarity(folder));
   if (folder.kind != ModelFolder::Kind::kTransformer) {
     return OpenStaticEmbedder(std::move(folder), similarity);
