@@ -19,10 +19,11 @@ absl::StatusOr<FoundPassage> LocatePassage(const indexer::Collection& collection
   }
   const indexer::Passage& passage = passages[hit.passage];
   const uint64_t first = indexer::TextByte(document, passage.first_byte);
-  return FoundPassage{.index = hit.passage,
-                      .count = passages.size(),
-                      .first_byte = first,
-                      .bytes = indexer::TextByte(document, passage.first_byte + passage.bytes) - first};
+  return FoundPassage{
+      .index = hit.passage,
+      .count = passages.size(),
+      .first_byte = first,
+      .bytes = indexer::TextByte(document, passage.first_byte + passage.bytes) - first};
 }
 
 }  // namespace gannet::ranker
