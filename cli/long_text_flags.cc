@@ -5,11 +5,12 @@
 namespace gannet::cli {
 
 void AddLongTextFlags(CLI::App& command, LongTextFlags& flags) {
-  command.add_option("--long-text", flags.strategy,
-                     "What becomes of texts longer than the model reads: windows (default; a vector "
-                     "for each, the best one counts), late-chunking (the same, pooled from token "
-                     "vectors of the whole), mean, max, first or attention (one vector of the "
-                     "windows), truncate (docs/long_context.md)");
+  command.add_option(
+      "--long-text", flags.strategy,
+      "What becomes of texts longer than the model reads: windows (default; a vector "
+      "for each, the best one counts), late-chunking (the same, pooled from token "
+      "vectors of the whole), mean, max, first or attention (one vector of the "
+      "windows), truncate (docs/long_context.md)");
   command.add_option("--window-size", flags.size,
                      "Most tokens or words of a window; 0: as many as the model reads");
   command.add_option("--window-stride", flags.stride,
