@@ -14,15 +14,13 @@
 #include "base/format.h"
 #include "base/status.h"
 #include "base/thread_pool.h"
+#include "cli/add_terms_command.h"
 #include "cli/commands.h"
-#include "cli/end_signals.h"
-#include "cli/term_model.h"
 #include "indexer/collection.h"
 #include "indexer/collection_files.h"
 #include "indexer/filter/filter.h"
 #include "indexer/job/job_ledger.h"
 #include "indexer/job/merge_shards.h"
-#include "indexer/job/term_job.h"
 
 namespace gannet::cli {
 namespace {
@@ -35,7 +33,6 @@ struct CollectionFlags {
   std::vector<fs::path> shards;
   std::vector<std::string> ids;
   std::string filter;
-  TermFlags terms;
   indexer::RecallMeasurement recall;
   bool repair = false;
   bool vectors = false;
@@ -74,17 +71,13 @@ void PrintJob(const indexer::JobLedger& job) {
              Count(job.counts.skipped_records));
 }
 
-double BytesPerTerm(const indexer::TermTotals& terms) {
-  return terms.terms == 0 ? 0 : static_cast<double>(terms.bytes) / static_cast<double>(terms.terms);
-}
-
 void PrintTerms(const indexer::TermSchema& schema, const indexer::CollectionInfo& info) {
   fmt::print("terms       {} values as {}, layer {} of model {} (fingerprint {}), from {}\n",
              schema.width, encoder::TermFormatName(schema.format), schema.options.join_layer,
              schema.model_name, schema.model_fingerprint, schema.model_folder.string());
   fmt::print("            {} terms of {} documents, {}, {:.0f} bytes each; queries of {} tokens\n",
              Count(info.terms.terms), Count(info.terms.documents),
-             base::FormatBytes(info.terms.bytes), BytesPerTerm(info.terms),
+             base::FormatBytes(info.terms.bytes), info.terms.bytes_per_term(),
              schema.options.query_slots);
 }
 
@@ -159,7 +152,7 @@ void PrintInfoJson(const DescribedCollection& described) {
         {"documents", info.terms.documents},
         {"terms", info.terms.terms},
         {"bytes", info.terms.bytes},
-        {"bytes_per_term", BytesPerTerm(info.terms)}};
+        {"bytes_per_term", info.terms.bytes_per_term()}};
   }
   if (described.job) json["job"] = nlohmann::ordered_json::parse(described.job->ToJson());
   if (info.measured) json["measured_recall"] = RecallJson(*info.measured);
@@ -284,48 +277,6 @@ absl::Status Delete(const CollectionFlags& flags) {
   return absl::OkStatus();
 }
 
-// ---- add-terms
-
-void PrintTermReport(const indexer::TermJobReport& report, const indexer::CollectionInfo& info) {
-  fmt::print(
-      "{} documents of {} tokens got terms in {}; {} of {} have some, in {} ({:.0f} bytes a "
-      "term)\n",
-      Count(report.documents), Count(report.tokens), base::FormatMinutes(report.seconds),
-      Count(info.terms.documents), Count(info.documents), base::FormatBytes(info.terms.bytes),
-      BytesPerTerm(info.terms));
-  if (report.without == 0) return;
-  fmt::print("{} documents can have none:\n", Count(report.without));
-  for (const std::string& example : report.examples) fmt::print("  {}\n", example);
-  if (report.without > report.examples.size()) fmt::print("  ...\n");
-}
-
-absl::Status AddTerms(const CollectionFlags& flags) {
-  indexer::CollectionSchema schema;
-  {
-    GANNET_ASSIGN_OR_RETURN(const auto collection, Open(flags.folder, indexer::Access::kRead));
-    schema = collection->schema();
-  }
-  const absl::StatusOr<TermModel> model = OpenTermModel(flags.terms, schema.terms);
-  if (!model.ok()) return base::Annotate(model.status(), flags.folder.string());
-  schema.terms = model->schema;
-  GANNET_ASSIGN_OR_RETURN(const auto collection,
-                          indexer::Collection::OpenOrCreate(
-                              flags.folder, schema, {.access = indexer::Access::kIndexing}));
-  base::ThreadPool pool(flags.threads);
-  const EndSignals signals;
-  GANNET_ASSIGN_OR_RETURN(
-      const indexer::TermJobReport report,
-      indexer::RunTermJob(*model->encoder, *collection,
-                          {.progress = indexer::ProgressDisplay::kStandardError,
-                           .stop = [&signals] { return !signals.received().empty(); }},
-                          pool));
-  GANNET_ASSIGN_OR_RETURN(const indexer::CollectionInfo info, collection->Info());
-  PrintTermReport(report, info);
-  if (!report.stopped) return absl::OkStatus();
-  return absl::CancelledError(
-      fmt::format("stopped by {} (running again goes on from there)", signals.received()));
-}
-
 // ---- The command line.
 
 using Verb = absl::Status (*)(const CollectionFlags&);
@@ -383,18 +334,6 @@ void AddChangingVerbs(CLI::App& command, const std::shared_ptr<CollectionFlags>&
   AddFolder(compact, *flags);
   AddThreads(compact, *flags);
 
-  CLI::App& terms =
-      AddVerb(command, flags, action, "add-terms",
-              "Give documents the term representations of a cross-encoder (PreTTR); goes on where "
-              "it was stopped",
-              AddTerms);
-  AddFolder(terms, *flags);
-  terms.add_option("--model", flags->terms.model,
-                   "BERT cross-encoder: a folder, or a name in the cache; else that of the terms "
-                   "that are there");
-  AddTermOptions(terms, "", flags->terms);
-  AddThreads(terms, *flags);
-
   CLI::App& remove = AddVerb(command, flags, action, "delete", "Delete documents", Delete);
   AddFolder(remove, *flags);
   remove.add_option("--id", flags->ids, "Id of a document; may be given several times")
@@ -440,6 +379,7 @@ void AddCollectionCommand(CLI::App& app, Action& action) {
   AddLookingVerbs(*command, flags, action);
   AddChangingVerbs(*command, flags, action);
   AddCopyingVerbs(*command, flags, action);
+  AddAddTermsCommand(*command, action);
 }
 
 }  // namespace gannet::cli

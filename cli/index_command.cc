@@ -79,8 +79,7 @@ void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& mo
   const indexer::TermTotals& terms = info.terms;
   if (terms.documents > 0) {
     fmt::print("{} terms of {} documents in {}, {:.0f} bytes each\n", Count(terms.terms),
-               Count(terms.documents), base::FormatBytes(terms.bytes),
-               static_cast<double>(terms.bytes) / static_cast<double>(terms.terms));
+               Count(terms.documents), base::FormatBytes(terms.bytes), terms.bytes_per_term());
   }
   PrintSkipped(counts);
 }

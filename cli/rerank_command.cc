@@ -301,16 +301,17 @@ absl::Status RunRerank(const RerankFlags& flags) {
 
 void AddModelOptions(CLI::App& command, RerankFlags& flags) {
   command.add_option("--model", flags.model, "Cross-encoder: a folder, or a name in the cache");
+  CLI::Option* const max_tokens =
+      command
+          .add_option("--max-tokens", flags.max_tokens,
+                      "Longest pair of query and passage in tokens (0: what the model says)")
+          ->capture_default_str();
   command
       .add_option(
           "--terms-collection", flags.terms_collection,
           "Collection with terms: passages of its documents are not read again, only joined "
           "with the query (PreTTR); its model is used unless --model says where it is now")
-      ->excludes(command
-                     .add_option("--max-tokens", flags.max_tokens,
-                                 "Longest pair of query and passage in tokens (0: what the "
-                                 "model says)")
-                     ->capture_default_str());
+      ->excludes(max_tokens);
   command.add_option("--duo", flags.duo, "Pairwise model for the head of the list");
   command.add_option("--duo-depth", flags.duo_depth, "Candidates that are compared in pairs")
       ->check(CLI::Range(2, 200))

@@ -157,6 +157,10 @@ struct TermTotals {
   uint64_t terms = 0;
   uint64_t bytes = 0;  // As they are stored.
 
+  double bytes_per_term() const {
+    return terms == 0 ? 0 : static_cast<double>(bytes) / static_cast<double>(terms);
+  }
+
   friend bool operator==(const TermTotals&, const TermTotals&) = default;
 };
 

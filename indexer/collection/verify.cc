@@ -239,7 +239,8 @@ absl::Status Verifier::CheckTermsOf(DocumentKey key, std::string_view bytes) {
   const absl::StatusOr<PreparedTerms> prepared = PrepareTerms(schema_, record.packed);
   absl::Status checked = prepared.status();
   if (checked.ok() && prepared->count != record.count) {
-    checked = absl::DataLossError(fmt::format("{}, not {}", prepared->count, record.count));
+    checked = absl::DataLossError(
+        fmt::format("{} terms, its record says {}", prepared->count, record.count));
   }
   if (checked.ok()) checked = encoder::UnpackTerms(record.packed, schema_.terms->width).status();
   if (!checked.ok()) return base::Annotate(checked, fmt::format("terms of document {}", key));

@@ -52,8 +52,8 @@ std::vector<encoder::Terms> TermsStage::TermsOf(std::span<const Candidate> candi
   const auto packed =
       encoder::EncodePackedTerms(*model_, views, collection_->schema().terms->format, pool);
   for (size_t i = 0; i < computed.size(); ++i) {
-    absl::StatusOr<encoder::Terms> unpacked = packed[i].status();
-    if (packed[i].ok()) unpacked = encoder::UnpackTerms(*packed[i], model_->width());
+    absl::StatusOr<encoder::Terms> unpacked =
+        packed[i].ok() ? encoder::UnpackTerms(*packed[i], model_->width()) : packed[i].status();
     if (unpacked.ok()) {
       terms[computed[i]] = *std::move(unpacked);
     } else {

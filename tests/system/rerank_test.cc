@@ -177,7 +177,7 @@ TEST(RerankTest, PassagesOfACollectionAreJoinedAndNotReadAgain) {
                                      "--input", corpus, "--terms", kModel, "--terms-layer", "2",
                                      "--terms-query-length", "5", "--terms-format", "fp32"});
   ASSERT_EQ(indexed.exit_code, 0) << indexed.errors;
-  EXPECT_THAT(indexed.output, HasSubstr("7 terms of 2 documents"));
+  EXPECT_THAT(indexed.output, HasSubstr("10 terms of 2 documents"));
   const auto input = folder.Write(
       "requests.jsonl",
       R"({"query":"the sea","passages":[{"id":"d0","text":"-"},{"id":"d1","text":"-"},)"

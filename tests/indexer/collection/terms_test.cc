@@ -229,7 +229,7 @@ TEST_F(TermsTest, VerifyFindsWhatIsAmissAndPutsItOutOfTheWay) {
            {"terms of document 1: not of their checksum",
             [&](const Store&, StoreBatch& batch) { batch.Put(Family::kTerms, EncodeKey(1), good); },
             5},
-           {"terms of document 2: 5, not 4",
+           {"terms of document 2: 5 terms, its record says 4",
             [&](const Store&, StoreBatch& batch) {
               batch.Put(Family::kTerms, EncodeKey(2), EncodeTerms(2, {4, documents_[2].terms}));
             },
