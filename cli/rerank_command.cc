@@ -20,17 +20,21 @@
 #include "base/thread_pool.h"
 #include "cli/commands.h"
 #include "cli/model_location.h"
+#include "cli/term_model.h"
 #include "encoder/score/cross_encoder.h"
 #include "encoder/score/duo_encoder.h"
 #include "encoder/score/parade_scorer.h"
+#include "encoder/score/term_encoder.h"
 #include "eval/dataset.h"
 #include "eval/metrics.h"
 #include "eval/rerank_requests.h"
 #include "eval/run_file.h"
+#include "indexer/collection.h"
 #include "ranker/rerank/cross_encoder_stage.h"
 #include "ranker/rerank/duo_stage.h"
 #include "ranker/rerank/parade_stage.h"
 #include "ranker/rerank/rerank_stage.h"
+#include "ranker/rerank/terms_stage.h"
 
 namespace gannet::cli {
 namespace {
@@ -51,6 +55,7 @@ struct RerankFlags {
   size_t max_tokens = 0;
   std::optional<std::string> instruction;
   std::string windows = "none";
+  std::string terms_collection;  // Empty: passages are read with the query.
   ranker::WindowOptions window_options = ranker::WindowOptions::MaxP();
   std::string tag = "gannet-rerank";
   int threads = base::AvailableProcessors();
@@ -61,6 +66,8 @@ struct RerankFlags {
 struct Stages {
   std::unique_ptr<const encoder::CrossEncoder> model;
   std::unique_ptr<const encoder::ParadeScorer> parade_model;
+  std::unique_ptr<const indexer::Collection> terms_collection;
+  std::unique_ptr<const encoder::TermEncoder> terms_model;
   std::unique_ptr<const encoder::DuoEncoder> duo_model;
   std::vector<std::unique_ptr<const ranker::RerankStage>> owned;
   std::vector<ranker::StagePlan> plan;
@@ -90,19 +97,40 @@ absl::Status AddCrossEncoder(const RerankFlags& flags, const std::filesystem::pa
   return absl::OkStatus();
 }
 
+// The first stage: a cross-encoder that has read the passages of a collection already.
+absl::Status AddTerms(const RerankFlags& flags, Stages& stages) {
+  GANNET_ASSIGN_OR_RETURN(stages.terms_collection,
+                          indexer::Collection::Open(flags.terms_collection));
+  const std::optional<indexer::TermSchema>& terms = stages.terms_collection->schema().terms;
+  if (!terms) {
+    return absl::FailedPreconditionError(fmt::format(
+        "{}: keeps no terms; `gannet collection add-terms` adds them", flags.terms_collection));
+  }
+  absl::StatusOr<TermModel> model = OpenTermModel({.model = flags.model}, terms);
+  if (!model.ok()) return base::Annotate(model.status(), flags.terms_collection);
+  stages.terms_model = std::move(model->encoder);
+  auto stage = ranker::TermsStage::Make(*stages.terms_model, *stages.terms_collection);
+  if (!stage.ok()) return base::Annotate(stage.status(), flags.terms_collection);
+  stages.Add(*std::move(stage), flags.depth);
+  return absl::OkStatus();
+}
+
+absl::Status AddFirstStage(const RerankFlags& flags, encoder::Precision precision, Stages& stages) {
+  if (!flags.terms_collection.empty()) return AddTerms(flags, stages);
+  GANNET_ASSIGN_OR_RETURN(const std::filesystem::path folder, ResolveModel(flags.model));
+  if (flags.windows != "parade") return AddCrossEncoder(flags, folder, precision, stages);
+  encoder::ParadeOptions options;
+  options.model.precision = precision;
+  GANNET_ASSIGN_OR_RETURN(stages.parade_model, encoder::ParadeScorer::Open(folder, options));
+  stages.Add(std::make_unique<ranker::ParadeStage>(*stages.parade_model), flags.depth);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Stages> OpenStages(const RerankFlags& flags) {
   Stages stages;
   GANNET_ASSIGN_OR_RETURN(const encoder::Precision precision,
                           encoder::ParsePrecision(flags.precision));
-  GANNET_ASSIGN_OR_RETURN(const std::filesystem::path folder, ResolveModel(flags.model));
-  if (flags.windows == "parade") {
-    encoder::ParadeOptions options;
-    options.model.precision = precision;
-    GANNET_ASSIGN_OR_RETURN(stages.parade_model, encoder::ParadeScorer::Open(folder, options));
-    stages.Add(std::make_unique<ranker::ParadeStage>(*stages.parade_model), flags.depth);
-  } else {
-    GANNET_RETURN_IF_ERROR(AddCrossEncoder(flags, folder, precision, stages));
-  }
+  GANNET_RETURN_IF_ERROR(AddFirstStage(flags, precision, stages));
   if (flags.duo.empty()) return stages;
   GANNET_ASSIGN_OR_RETURN(const std::filesystem::path duo_folder, ResolveModel(flags.duo));
   encoder::DuoOptions duo_options;
@@ -260,14 +288,30 @@ absl::Status RunRerank(const RerankFlags& flags) {
   if (!flags.run.empty() && flags.output.empty()) {
     return absl::InvalidArgumentError("--run: say with --output where the re-ranked run goes");
   }
+  if (flags.model.empty() && flags.terms_collection.empty()) {
+    return absl::InvalidArgumentError("expected --model, or --terms-collection");
+  }
+  if (flags.windows != "none" && !flags.terms_collection.empty()) {
+    return absl::InvalidArgumentError("--windows: with --terms-collection passages are not cut");
+  }
   GANNET_ASSIGN_OR_RETURN(const Stages stages, OpenStages(flags));
   base::ThreadPool pool(flags.threads);
   return flags.run.empty() ? RerankRequests(flags, stages, pool) : RerankRun(flags, stages, pool);
 }
 
 void AddModelOptions(CLI::App& command, RerankFlags& flags) {
-  command.add_option("--model", flags.model, "Cross-encoder: a folder, or a name in the cache")
-      ->required();
+  command.add_option("--model", flags.model, "Cross-encoder: a folder, or a name in the cache");
+  CLI::Option* const max_tokens =
+      command
+          .add_option("--max-tokens", flags.max_tokens,
+                      "Longest pair of query and passage in tokens (0: what the model says)")
+          ->capture_default_str();
+  command
+      .add_option(
+          "--terms-collection", flags.terms_collection,
+          "Collection with terms: passages of its documents are not read again, only joined "
+          "with the query (PreTTR); its model is used unless --model says where it is now")
+      ->excludes(max_tokens);
   command.add_option("--duo", flags.duo, "Pairwise model for the head of the list");
   command.add_option("--duo-depth", flags.duo_depth, "Candidates that are compared in pairs")
       ->check(CLI::Range(2, 200))
@@ -275,10 +319,6 @@ void AddModelOptions(CLI::App& command, RerankFlags& flags) {
   command
       .add_option("--precision", flags.precision,
                   "How the models multiply: fp32, bf16, int8, or auto for the machine's choice")
-      ->capture_default_str();
-  command
-      .add_option("--max-tokens", flags.max_tokens,
-                  "Longest pair of query and passage in tokens (0: what the model says)")
       ->capture_default_str();
   command.add_option("--instruction", flags.instruction,
                      "What passages are judged by, for models that are asked in words");
