@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "base/name_list.h"
 #include "base/status.h"
 #include "base/utf8.h"
 #include "ranker/pipeline/pipeline_json.h"
@@ -14,8 +15,6 @@ namespace gannet::service {
 namespace {
 
 constexpr size_t kMaxNameBytes = 128;
-// An error travels in an HTTP/2 header, whose size is limited: it names this many pipelines.
-constexpr size_t kMaxNamesInError = 20;
 constexpr size_t kPipelinesKept = 64;
 
 }  // namespace
@@ -40,16 +39,12 @@ absl::Status PipelineCatalog::Add(const std::string& name, const ranker::Pipelin
 absl::StatusOr<std::shared_ptr<const ranker::Pipeline>> PipelineCatalog::Find(
     std::string_view name) const {
   if (const auto found = named_.find(name); found != named_.end()) return found->second;
-  std::string names;
-  size_t listed = 0;
-  for (const auto& [known, pipeline] : named_) {
-    if (listed == kMaxNamesInError) break;
-    names += fmt::format("{}{}", listed++ > 0 ? ", " : "", known);
+  if (name.size() > kMaxNameBytes) {
+    return absl::NotFoundError(fmt::format("no pipeline has a name of {} bytes; there are: {}",
+                                           name.size(), base::ListKeys(named_)));
   }
-  if (listed < named_.size()) names += fmt::format(" and {} more", named_.size() - listed);
-  return absl::NotFoundError(fmt::format("no pipeline \"{}\"; there are: {}",
-                                         name.substr(0, kMaxNameBytes),
-                                         names.empty() ? "none" : names));
+  return absl::NotFoundError(
+      fmt::format("no pipeline \"{}\"; there are: {}", name, base::ListKeys(named_)));
 }
 
 absl::Status PipelineCatalog::CheckLimits(const ranker::PipelineSpec& spec) const {

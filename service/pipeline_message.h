@@ -26,16 +26,23 @@ ranker::Explanation ReadExplanation(const v1::Explanation& message);
 
 v1::TokenCount WriteTokens(const encoder::TokenCount& tokens);
 
-// What hits of searches and of re-rankings have in common: `Message` is Hit or RerankedPassage.
-template <typename Message>
-void WriteRanked(const ranker::Candidate& candidate, Message& message) {
-  message.set_id(candidate.id);
-  message.set_score(candidate.score);
-  for (const ranker::StageScore& stage : candidate.stage_scores) {
+// What hits of searches, through a pipeline or not, and of re-rankings have in common: `Ranked` is
+// ranker::Hit or ranker::Candidate, `Message` is Hit or RerankedPassage.
+template <typename Ranked, typename Message>
+void WriteScores(const Ranked& ranked, Message& message) {
+  message.set_id(ranked.id);
+  message.set_score(ranked.score);
+  for (const ranker::StageScore& stage : ranked.stage_scores) {
     v1::StageScore& score = *message.add_stage_scores();
     score.set_stage(stage.stage);
     score.set_score(stage.score);
   }
+}
+
+// The same with what pipelines know besides.
+template <typename Message>
+void WriteRanked(const ranker::Candidate& candidate, Message& message) {
+  WriteScores(candidate, message);
   for (const ranker::Explanation& explanation : candidate.explanations) {
     *message.add_explanations() = WriteExplanation(explanation);
   }

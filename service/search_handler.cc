@@ -60,13 +60,7 @@ absl::Status FillHits(std::span<const ranker::Hit> hits, const indexer::Collecti
                       v1::DocumentView view, v1::SearchResponse& response) {
   for (const ranker::Hit& found : hits) {
     v1::Hit hit;
-    hit.set_id(found.id);
-    hit.set_score(found.score);
-    for (const ranker::StageScore& stage : found.stage_scores) {
-      v1::StageScore& score = *hit.add_stage_scores();
-      score.set_stage(stage.stage);
-      score.set_score(stage.score);
-    }
+    WriteScores(found, hit);
     const absl::Status filled = FillDocument(collection, found.key, view, hit);
     if (absl::IsNotFound(filled)) continue;
     GANNET_RETURN_IF_ERROR(filled);

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -36,7 +35,7 @@ std::string JsonFields::Unexpected(std::string_view expected, std::string_view f
 }
 
 const Json* JsonFields::Find(const char* name) {
-  known_.push_back(name);
+  known_.insert(name);
   if (!ok()) return nullptr;
   const auto found = json_->find(name);
   return found == json_->end() ? nullptr : &*found;
@@ -114,11 +113,9 @@ void JsonFields::Objects(const char* name, absl::FunctionRef<void(JsonFields&)> 
 absl::Status JsonFields::Finish() const {
   if (!ok()) return status_;
   for (const auto& [name, value] : json_->items()) {
-    if (std::ranges::find(known_, name) != known_.end()) continue;
-    std::vector<std::string_view> sorted = known_;
-    std::ranges::sort(sorted);
+    if (known_.contains(name)) continue;
     return absl::InvalidArgumentError(
-        fmt::format("{}.{}: unknown, expected one of {}", place_, name, fmt::join(sorted, ", ")));
+        fmt::format("{}.{}: unknown, expected one of {}", place_, name, fmt::join(known_, ", ")));
   }
   return absl::OkStatus();
 }

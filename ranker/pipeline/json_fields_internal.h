@@ -3,10 +3,10 @@
 
 #include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -23,7 +23,7 @@ class JsonFields {
   JsonFields(const nlohmann::json& json, std::string place);
 
   bool ok() const { return status_.ok(); }
-  bool Has(const char* name) const { return json_->is_object() && json_->contains(name); }
+  bool Has(const char* name) { return Find(name) != nullptr; }
 
   void Text(const char* name, std::string& target);
   void Number(const char* name, float& target);
@@ -81,7 +81,7 @@ class JsonFields {
 
   const nlohmann::json* json_;
   const std::string place_;
-  std::vector<std::string_view> known_;
+  std::set<std::string_view> known_;
   absl::Status status_;
 };
 

@@ -4,26 +4,11 @@
 
 #include <utility>
 
+#include "base/name_list.h"
 #include "base/status.h"
 
 namespace gannet::ranker {
 namespace {
-
-// An error travels in an HTTP/2 header, whose size is limited: it names this many models.
-constexpr size_t kMaxNamesInError = 20;
-
-std::string ListNames(const std::map<std::string, std::filesystem::path, std::less<>>& folders) {
-  if (folders.empty()) return "none";
-  std::string names;
-  size_t listed = 0;
-  for (const auto& [name, folder] : folders) {
-    if (listed == kMaxNamesInError) {
-      return names + fmt::format(" and {} more", folders.size() - listed);
-    }
-    names += fmt::format("{}{}", listed++ > 0 ? ", " : "", name);
-  }
-  return names;
-}
 
 encoder::ModelOptions OptionsOf(encoder::Precision precision) {
   encoder::ModelOptions options;
@@ -51,7 +36,7 @@ absl::StatusOr<std::shared_ptr<const Model>> ModelRegistry::FindOrOpen(Shelf<Mod
   }
   if (access == ModelAccess::kOpenedOnly) {
     return absl::NotFoundError(fmt::format("\"{}\" is not open for {}; there are the models {}",
-                                           name, reading, ListNames(folders_)));
+                                           name, reading, base::ListKeys(folders_)));
   }
   GANNET_ASSIGN_OR_RETURN(const std::filesystem::path located, options_.locate(name));
   std::error_code error;

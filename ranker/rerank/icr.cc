@@ -48,6 +48,15 @@ absl::Status CheckTexts(std::string_view query, std::span<const InContextPassage
   return absl::OkStatus();
 }
 
+absl::StatusOr<PromptForm> FormOf(const InContextOptions& options) {
+  PromptForm form;
+  GANNET_ASSIGN_OR_RETURN(form.recipe, FindRecipe(options.recipe));
+  GANNET_ASSIGN_OR_RETURN(form.markup, FindMarkup(options.markup));
+  GANNET_ASSIGN_OR_RETURN(form.sentence, FindSentence(options.sentence));
+  form.max_words = options.max_words.value_or(form.recipe->max_words);
+  return form;
+}
+
 // Bytes of the prompt, cut to [begin, end), counted from `begin` on after `stripped` others.
 encoder::ByteSpan CutTo(encoder::ByteSpan bytes, size_t begin, size_t end, size_t stripped) {
   const size_t last = std::min<size_t>(bytes.end, end) - begin;
@@ -93,11 +102,7 @@ struct InContextReranker::Prompts {
 
 absl::StatusOr<std::unique_ptr<const InContextReranker>> InContextReranker::Make(
     InContextModel model, const InContextOptions& options) {
-  PromptForm form;
-  GANNET_ASSIGN_OR_RETURN(form.recipe, FindRecipe(options.recipe));
-  GANNET_ASSIGN_OR_RETURN(form.markup, FindMarkup(options.markup));
-  GANNET_ASSIGN_OR_RETURN(form.sentence, FindSentence(options.sentence));
-  form.max_words = options.max_words.value_or(form.recipe->max_words);
+  GANNET_ASSIGN_OR_RETURN(const PromptForm form, FormOf(options));
   const encoder::ModelDimensions& dimensions = model.model->dimensions();
   GANNET_RETURN_IF_ERROR(base::Annotate(options.heads.Check(dimensions.layers, dimensions.heads),
                                         model.path.string()));
@@ -108,6 +113,7 @@ absl::StatusOr<std::unique_ptr<const InContextReranker>> InContextReranker::Make
 absl::StatusOr<std::unique_ptr<const InContextReranker>> InContextReranker::Open(
     const std::filesystem::path& path, const InContextOptions& options,
     const encoder::ModelOptions& model_options) {
+  GANNET_RETURN_IF_ERROR(FormOf(options).status());  // Before much is read.
   GANNET_ASSIGN_OR_RETURN(InContextModel model, InContextModel::Open(path, model_options));
   return Make(std::move(model), options);
 }

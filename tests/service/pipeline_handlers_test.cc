@@ -169,6 +169,8 @@ TEST_F(PipelineHandlersTest, RefusesSearchesByThePlaceOfWhatIsWrong) {
   v1::SearchRequest request = SearchRequest();
   request.set_pipeline_name("nothing");
   ExpectRefused(search_, request, kNotFound, "no pipeline \"nothing\"; there are: full, mono");
+  request.set_pipeline_name(std::string(5000, 'x'));
+  ExpectRefused(search_, request, kNotFound, "no pipeline has a name of 5000 bytes");
   request.set_pipeline_name("mono");
   ExpectRefused(search_, request, kInvalidArgument, "a search begins with \"dense\"");
   request = SearchRequest();

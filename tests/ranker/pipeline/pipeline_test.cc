@@ -300,7 +300,7 @@ TEST_F(PipelineSearchTest, RetrievesAndRanksTheDocuments) {
   EXPECT_EQ(Order(answer.hits), "d3 d1 d0 ");
   EXPECT_EQ(answer.hits[0].text, "4 sea stone");
   EXPECT_EQ(answer.hits[0].title, "t");
-  EXPECT_EQ(answer.hits[0].metadata_json, R"({"odd":1})");
+  EXPECT_EQ(answer.hits[0].metadata_json, R"({"odd": 1})");
   ASSERT_EQ(answer.hits[0].stage_scores.size(), 2u);
   EXPECT_EQ(answer.hits[0].stage_scores[0].stage, "vectors");
   EXPECT_EQ(answer.stages[0].stage, "vectors");
@@ -386,7 +386,7 @@ TEST(PipelineOfModelsTest, CrossEncoderOverWindowsThenAttentionInContext) {
   base::ThreadPool pool(2);
   const PipelineRequest request{
       .query = "the cat", .k = 9, .explain = PipelineRequest::Explain::kYes};
-  const auto candidates = Candidates({"the cat sat", "", "the dog ran . the dog sat", "bird"});
+  const auto candidates = Candidates({"the cat sat", "sat", "the dog ran . the dog sat", "bird"});
   ASSERT_OK_AND_ASSIGN(const PipelineAnswer answer, pipeline->Rerank(candidates, request, pool));
   ASSERT_EQ(answer.hits.size(), 4u);
   const Candidate& best = answer.hits[0];

@@ -63,7 +63,7 @@ TEST_F(InContextStageTest, ACandidateThatIsNoTextComesLast) {
   EXPECT_FALSE(stage.Rerank(" ", candidates, pool_).ok());
 }
 
-TEST_F(InContextStageTest, IdenticalPassagesAreOrderedBeforeAndAfterAlike) {
+TEST_F(InContextStageTest, IdenticalPassagesInBlocksGiveTheSameFromTheCache) {
   const InContextStage stage =
       Stage({.reading = InContextRequest::Reading::kBlocks, .block_cache_bytes = size_t{1} << 20});
   auto candidates = Candidates({"the cat", "the cat", "the cat"});
