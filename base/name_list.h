@@ -17,6 +17,7 @@ std::string ListNames(std::span<const std::string_view> names);
 template <typename Map>
 std::string ListKeys(const Map& map) {
   std::vector<std::string_view> names;
+  names.reserve(map.size());
   for (const auto& [name, value] : map) names.push_back(name);
   return ListNames(names);
 }

@@ -57,6 +57,7 @@ absl::StatusOr<service::Catalog> OpenCollections(const ServeFlags& flags) {
   GANNET_ASSIGN_OR_RETURN(const auto named,
                           ParseNamed("--collection", flags.collections, "NAME=DIR"));
   std::vector<service::Catalog::Source> sources;
+  sources.reserve(named.size());
   for (const auto& [name, folder] : named) sources.push_back({.name = name, .folder = folder});
   std::vector<std::filesystem::path> models;
   for (const std::string& spec : flags.models) {
