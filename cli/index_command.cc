@@ -15,6 +15,7 @@
 #include "cli/end_signals.h"
 #include "cli/long_text_flags.h"
 #include "cli/model_location.h"
+#include "cli/term_model.h"
 #include "encoder/embed/embedder.h"
 #include "indexer/collection.h"
 #include "indexer/job/index_job.h"
@@ -33,6 +34,7 @@ struct IndexFlags {
   std::string index;
   std::string vectors;
   LongTextFlags long_text;
+  TermFlags terms;
   bool skip_bad_lines = false;
   int threads = base::AvailableProcessors();
 };
@@ -47,12 +49,12 @@ void PrintSkipped(const indexer::IndexCounts& counts) {
 }
 
 void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& model,
-                 const indexer::Collection& collection) {
+                 const indexer::CollectionInfo& info) {
   const indexer::IndexCounts& counts = report.counts;
   fmt::print("{} documents read ({}) in {}: {} encoded, {} unchanged; the collection holds {}\n",
              Count(counts.documents), indexer::CorpusFormatName(report.format),
              base::FormatMinutes(report.seconds), Count(report.encoded), Count(counts.unchanged),
-             Count(collection.size()));
+             Count(info.documents));
   if (report.resumed_records > 0) {
     fmt::print("went on behind {} records of an earlier run\n", Count(report.resumed_records));
   }
@@ -85,6 +87,11 @@ void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& mo
     fmt::print("{} ill-formed UTF-8 sequences were replaced by U+FFFD\n",
                Count(counts.replaced_sequences));
   }
+  const indexer::TermTotals& terms = info.terms;
+  if (terms.documents > 0) {
+    fmt::print("{} terms of {} documents in {}, {:.0f} bytes each\n", Count(terms.terms),
+               Count(terms.documents), base::FormatBytes(terms.bytes), terms.bytes_per_term());
+  }
   PrintSkipped(counts);
 }
 
@@ -92,6 +99,16 @@ void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& mo
 absl::Status CheckSchema(const IndexFlags& flags,
                          const std::optional<encoder::LongTextOptions>& long_text,
                          const indexer::CollectionSchema& schema) {
+  if (flags.terms.model.empty() && schema.terms) {
+    return absl::FailedPreconditionError(fmt::format(
+        "{}: keeps terms of model {} (from {}): name it with --terms", flags.collection.string(),
+        schema.terms->model_name, schema.terms->model_folder.string()));
+  }
+  if (!flags.terms.model.empty() && !schema.terms) {
+    return absl::FailedPreconditionError(
+        fmt::format("{}: was made without terms; `gannet collection add-terms` adds them",
+                    flags.collection.string()));
+  }
   if (long_text && *long_text != schema.long_text) {
     return absl::FailedPreconditionError(
         fmt::format("{}: made with long texts as {}, not as {}", flags.collection.string(),
@@ -110,24 +127,42 @@ absl::Status CheckSchema(const IndexFlags& flags,
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<indexer::Collection>> OpenCollection(const IndexFlags& flags,
-                                                                    const encoder::Embedder& model,
-                                                                    base::ThreadPool& pool) {
+// What a job writes to.
+struct IndexTarget {
+  std::unique_ptr<indexer::Collection> collection;
+  std::optional<TermModel> terms;  // Whose terms it keeps.
+};
+
+absl::StatusOr<IndexTarget> OpenTarget(const IndexFlags& flags, const encoder::Embedder& model,
+                                       base::ThreadPool& pool) {
   GANNET_ASSIGN_OR_RETURN(const std::optional<encoder::LongTextOptions> long_text,
                           ParseLongTextFlags(flags.long_text));
   constexpr indexer::Access kAccess = indexer::Access::kIndexing;
+  IndexTarget target;
   absl::StatusOr<std::unique_ptr<indexer::Collection>> existing =
       indexer::Collection::Open(flags.collection, {.access = kAccess});
-  if (existing.ok()) GANNET_RETURN_IF_ERROR(CheckSchema(flags, long_text, (*existing)->schema()));
-  if (!absl::IsNotFound(existing.status())) return existing;
+  if (!existing.ok() && !absl::IsNotFound(existing.status())) return existing.status();
+  std::optional<indexer::TermSchema> kept;
+  if (existing.ok()) {
+    GANNET_RETURN_IF_ERROR(CheckSchema(flags, long_text, (*existing)->schema()));
+    kept = (*existing)->schema().terms;
+    target.collection = *std::move(existing);
+  }
+  if (!flags.terms.model.empty()) {
+    GANNET_ASSIGN_OR_RETURN(target.terms, OpenTermModel(flags.terms, kept));
+  }
+  if (target.collection != nullptr) return target;
   indexer::CollectionSchema schema = indexer::CollectionSchema::Of(model);
   schema.index = flags.index;
   schema.long_text = long_text.value_or(schema.long_text);
   GANNET_RETURN_IF_ERROR(CheckLongText(model, schema.long_text, pool));
+  if (target.terms) schema.terms = target.terms->schema;
   if (!flags.vectors.empty()) {
     GANNET_ASSIGN_OR_RETURN(schema.vector_format, indexer::ParseVectorFormat(flags.vectors));
   }
-  return indexer::Collection::OpenOrCreate(flags.collection, schema, {.access = kAccess});
+  GANNET_ASSIGN_OR_RETURN(target.collection, indexer::Collection::OpenOrCreate(
+                                                 flags.collection, schema, {.access = kAccess}));
+  return target;
 }
 
 absl::StatusOr<indexer::IndexJobOptions> ParseOptions(const IndexFlags& flags) {
@@ -154,16 +189,18 @@ absl::Status Index(const IndexFlags& flags) {
                           encoder::Embedder::Open(model_folder, {.precision = precision}));
   fmt::print(stderr, "{}: {}\n", model->name(), model->ComputePath());
   base::ThreadPool pool(flags.threads);
-  GANNET_ASSIGN_OR_RETURN(const auto collection, OpenCollection(flags, *model, pool));
+  GANNET_ASSIGN_OR_RETURN(const IndexTarget target, OpenTarget(flags, *model, pool));
+  indexer::Collection& collection = *target.collection;
+  if (target.terms) options.terms = target.terms->encoder.get();
   EndSignals signals;
   options.stop = [&signals] { return !signals.received().empty(); };
   // Segments are put in place at once or not at all: their making may be ended at any moment.
   options.before_publish = [&signals] { signals.Release(); };
   const absl::StatusOr<indexer::IndexReport> report =
-      indexer::RunIndexJob(*model, *collection, options, pool);
+      indexer::RunIndexJob(*model, collection, options, pool);
   const auto goes_on = [&](std::string_view why) {
     return fmt::format("{}\n(the collection holds {} documents; running again goes on from there)",
-                       why, Count(collection->size()));
+                       why, Count(collection.size()));
   };
   if (!report.ok()) {
     return absl::Status(report.status().code(), goes_on(base::Message(report.status())));
@@ -171,7 +208,8 @@ absl::Status Index(const IndexFlags& flags) {
   if (report->stopped) {
     return absl::CancelledError(goes_on(fmt::format("stopped by {}", signals.received())));
   }
-  PrintReport(*report, *model, *collection);
+  GANNET_ASSIGN_OR_RETURN(const indexer::CollectionInfo info, collection.Info());
+  PrintReport(*report, *model, info);
   return absl::OkStatus();
 }
 
@@ -208,6 +246,12 @@ void AddIndexCommand(CLI::App& app, Action& action) {
   index->add_option("--vectors", flags->vectors,
                     "How vectors are kept: fp32 (default), fp16, int8");
   AddLongTextFlags(*index, flags->long_text);
+  CLI::Option* const terms =
+      index->add_option("--terms", flags->terms.model,
+                        "BERT cross-encoder whose first layers read each document, for "
+                        "`gannet rerank --terms-collection` (PreTTR)");
+  AddTermOptions(*index, "terms-", flags->terms);
+  index->get_option("--terms-layer")->needs(terms);
   index
       ->add_option("--precision", flags->precision,
                    "How the model multiplies: fp32, bf16, int8, or auto for the machine's choice")

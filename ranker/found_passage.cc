@@ -9,8 +9,8 @@
 
 namespace gannet::ranker {
 
-absl::StatusOr<FoundPassage> LocatePassage(const indexer::Collection& collection, const Hit& hit,
-                                           const indexer::Document& document) {
+absl::StatusOr<TextWindow> LocatePassage(const indexer::Collection& collection, const Hit& hit,
+                                         const indexer::Document& document) {
   GANNET_ASSIGN_OR_RETURN(const std::vector<indexer::Passage> passages,
                           collection.GetPassages(hit.key));
   if (hit.passage >= passages.size()) {
@@ -19,7 +19,7 @@ absl::StatusOr<FoundPassage> LocatePassage(const indexer::Collection& collection
   }
   const indexer::Passage& passage = passages[hit.passage];
   const uint64_t first = indexer::TextByte(document, passage.first_byte);
-  return FoundPassage{
+  return TextWindow{
       .index = hit.passage,
       .count = passages.size(),
       .first_byte = first,

@@ -104,12 +104,17 @@ class IndexJob {
   static size_t MinBlockTokens(int threads) {
     return kMinBlockTokensPerThread * static_cast<size_t>(threads);
   }
-  absl::StatusOr<std::vector<encoder::TextVectors>> EmbedBlock();
+  // Of one document; only to size blocks.
+  size_t MostTokensRead() const;
+  // What of the block is to be encoded.
+  std::vector<std::string> NewTexts() const;
+  absl::StatusOr<std::vector<encoder::TextVectors>> EmbedBlock(
+      std::span<const std::string_view> texts);
   // Counts a record and, where it is to be stored, adds it to `good`. An error ends the block.
-  // `vectors` are those of a new record.
-  absl::Status Settle(Record& record, encoder::TextVectors* vectors,
+  // `new_text` is the place of a new record among those of the block, whose vectors these are.
+  absl::Status Settle(Record& record, size_t new_text, std::span<encoder::TextVectors> vectors,
                       std::vector<EmbeddedDocument>& good);
-  absl::Status SettleNew(Record& record, encoder::TextVectors& vectors,
+  absl::Status SettleNew(Record& record, size_t new_text, encoder::TextVectors& vectors,
                          std::vector<EmbeddedDocument>& good);
   absl::Status SettleBad(const absl::Status& problem);
   absl::Status PutWithLedger(std::span<const EmbeddedDocument> documents);
@@ -131,7 +136,8 @@ class IndexJob {
   DocumentSet before_;       // Documents stored before the job whose ids its records brought.
   size_t block_tokens_;      // Of the next block, about.
   std::vector<Record> block_;
-  std::unordered_set<std::string> block_ids_;  // Of what the block stores.
+  std::unordered_set<std::string> block_ids_;             // Of what the block stores.
+  std::vector<absl::StatusOr<std::string>> block_terms_;  // Of its new texts.
   IndexReport report_;
 };
 
@@ -274,12 +280,16 @@ void IndexJob::AdaptBlocks(double seconds) {
   block_tokens_ = std::clamp(tokens, MinBlockTokens(pool_.threads()), kMaxBlockTokens);
 }
 
-absl::StatusOr<bool> IndexJob::ReadBlock() {
-  block_.clear();
+size_t IndexJob::MostTokensRead() const {
   const bool truncates =
       collection_.schema().long_text.strategy == encoder::LongTextOptions::Strategy::kTruncate;
-  const size_t most_text_read =
-      truncates && model_.max_tokens() > 0 ? kBytesPerToken * model_.max_tokens() : kMaxBlockBytes;
+  if (!truncates || model_.max_tokens() == 0) return kMaxBlockBytes / kBytesPerToken;
+  return std::max(model_.max_tokens(), options_.terms != nullptr ? encoder::kMaxTermTokens : 0);
+}
+
+absl::StatusOr<bool> IndexJob::ReadBlock() {
+  block_.clear();
+  const size_t most_text_read = kBytesPerToken * MostTokensRead();
   size_t bytes = 0, tokens = 0;
   while (tokens < block_tokens_ && bytes < kMaxBlockBytes && block_.size() < kMaxBlockRecords) {
     GANNET_ASSIGN_OR_RETURN(Read read, ReadRecord());
@@ -341,32 +351,44 @@ bool IndexJob::IsRepeated(std::optional<DocumentKey> known) {
 
 // ---- Storing.
 
-absl::StatusOr<std::vector<encoder::TextVectors>> IndexJob::EmbedBlock() {
+std::vector<std::string> IndexJob::NewTexts() const {
   std::vector<std::string> texts;
   for (const Record& record : block_) {
     if (record.kind == Record::Kind::kNew) texts.push_back(EmbeddedText(record.document));
   }
+  return texts;
+}
+
+absl::StatusOr<std::vector<encoder::TextVectors>> IndexJob::EmbedBlock(
+    std::span<const std::string_view> texts) {
   if (texts.empty()) return std::vector<encoder::TextVectors>();
   base::Log(base::LogLevel::kDebug,
             fmt::format("encoding {} documents, records {} to {}", texts.size(), ledger_.records,
                         ledger_.records + block_.size() - 1));
-  const std::vector<std::string_view> views(texts.begin(), texts.end());
   report_.encoded += texts.size();
-  return model_.EmbedLong(views, encoder::TextRole::kDocument, collection_.schema().long_text,
+  return model_.EmbedLong(texts, encoder::TextRole::kDocument, collection_.schema().long_text,
                           pool_);
 }
 
 absl::Status IndexJob::StoreBlock() {
   if (block_.empty()) return absl::OkStatus();
-  GANNET_ASSIGN_OR_RETURN(std::vector<encoder::TextVectors> vectors, EmbedBlock());
+  const std::vector<std::string> texts = NewTexts();
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  GANNET_ASSIGN_OR_RETURN(std::vector<encoder::TextVectors> vectors, EmbedBlock(views));
+  if (options_.terms != nullptr) {
+    block_terms_ = encoder::EncodePackedTerms(*options_.terms, views,
+                                              collection_.schema().terms->format, pool_);
+    for (size_t i = 0; i < vectors.size(); ++i) vectors[i].status.Update(block_terms_[i].status());
+  }
   std::vector<EmbeddedDocument> good;
   block_ids_.clear();
   size_t next = 0;
   absl::Status status;
   for (Record& record : block_) {
     const bool is_new = record.kind == Record::Kind::kNew;
-    status = Settle(record, is_new ? &vectors[next++] : nullptr, good);
+    status = Settle(record, next, vectors, good);
     if (!status.ok()) break;
+    if (is_new) ++next;
     if (ledger_.records++ == 0) ledger_.first = record.consumed;
     ledger_.consumed = std::move(record.consumed);
   }
@@ -375,7 +397,8 @@ absl::Status IndexJob::StoreBlock() {
   return status;
 }
 
-absl::Status IndexJob::Settle(Record& record, encoder::TextVectors* vectors,
+absl::Status IndexJob::Settle(Record& record, size_t new_text,
+                              std::span<encoder::TextVectors> vectors,
                               std::vector<EmbeddedDocument>& good) {
   switch (record.kind) {
     case Record::Kind::kOtherShard:
@@ -389,12 +412,12 @@ absl::Status IndexJob::Settle(Record& record, encoder::TextVectors* vectors,
       if (record.empty) ++ledger_.counts.empty_texts;
       return absl::OkStatus();
     case Record::Kind::kNew:
-      return SettleNew(record, *vectors, good);
+      return SettleNew(record, new_text, vectors[new_text], good);
   }
   return absl::OkStatus();
 }
 
-absl::Status IndexJob::SettleNew(Record& record, encoder::TextVectors& vectors,
+absl::Status IndexJob::SettleNew(Record& record, size_t new_text, encoder::TextVectors& vectors,
                                  std::vector<EmbeddedDocument>& good) {
   const std::string& id = record.document.id;
   if (!vectors.status.ok()) {
@@ -419,6 +442,7 @@ absl::Status IndexJob::SettleNew(Record& record, encoder::TextVectors& vectors,
                   .vectors = std::move(vectors.values),
                   .key = ledger_.base_key + ledger_.records,
                   .ordinal = ledger_.records});
+  if (options_.terms != nullptr) good.back().terms = *std::move(block_terms_[new_text]);
   return absl::OkStatus();
 }
 
@@ -465,6 +489,14 @@ absl::StatusOr<IndexReport> RunIndexJob(const encoder::Embedder& model, Collecti
         fmt::format("made with model {} (fingerprint {}), not with {} (fingerprint {})",
                     collection.schema().model_name, collection.schema().model_fingerprint,
                     model.name(), model.fingerprint()));
+  }
+  const std::optional<TermSchema>& terms = collection.schema().terms;
+  if (options.terms != nullptr) GANNET_RETURN_IF_ERROR(CheckTermModel(terms, *options.terms));
+  if (options.terms == nullptr && terms) {
+    return absl::FailedPreconditionError(
+        fmt::format("keeps terms of model {}, layer {} (fingerprint {}): they are made with its "
+                    "documents, by that model",
+                    terms->model_name, terms->options.join_layer, terms->model_fingerprint));
   }
   GANNET_ASSIGN_OR_RETURN(CorpusReader reader, CorpusReader::Open(options.corpus));
   return IndexJob(model, collection, options, pool, std::move(reader)).Run();

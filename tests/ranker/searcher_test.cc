@@ -106,12 +106,12 @@ TEST_F(SearcherTest, HitsNameTheirPassageAsAPartOfTheText) {
   const std::vector<std::string_view> queries = {"lighthouse alone", "wind and waves"};
   ASSERT_OK_AND_ASSIGN(const auto results, searcher.Search(queries, 1, pool_));
   const indexer::Document& document = documents[0].document;
-  ASSERT_OK_AND_ASSIGN(const FoundPassage second,
+  ASSERT_OK_AND_ASSIGN(const TextWindow second,
                        LocatePassage(*collection_, results[0].hits[0], document));
-  EXPECT_EQ(second, (FoundPassage{1, 2, text.find("the light"), parts[1].size()}));
-  ASSERT_OK_AND_ASSIGN(const FoundPassage first,
+  EXPECT_EQ(second, (TextWindow{1, 2, text.find("the light"), parts[1].size()}));
+  ASSERT_OK_AND_ASSIGN(const TextWindow first,
                        LocatePassage(*collection_, results[1].hits[0], document));
-  EXPECT_EQ(first, (FoundPassage{0, 2, 0, parts[0].size() - title}));
+  EXPECT_EQ(first, (TextWindow{0, 2, 0, parts[0].size() - title}));
 
   Hit stray = results[0].hits[0];
   stray.passage = 2;
