@@ -13,6 +13,7 @@
 #include "base/thread_pool.h"
 #include "cli/commands.h"
 #include "cli/end_signals.h"
+#include "cli/long_text_flags.h"
 #include "cli/model_location.h"
 #include "cli/term_model.h"
 #include "encoder/embed/embedder.h"
@@ -33,6 +34,7 @@ struct IndexFlags {
   std::string index;
   std::string vectors;
   TermFlags terms;
+  LongTextFlags long_text;
   bool skip_bad_lines = false;
   int threads = base::AvailableProcessors();
 };
@@ -59,6 +61,13 @@ void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& mo
   if (counts.other_shards > 0) {
     fmt::print("{} records belong to other shards\n", Count(counts.other_shards));
   }
+  if (counts.long_texts > 0) {
+    fmt::print("{} documents were read in {} windows, {} of {} tokens of all documents ({})\n",
+               Count(counts.long_texts),
+               Count(counts.windows - (counts.documents - counts.unchanged - counts.long_texts)),
+               Count(counts.tokens_read), Count(counts.tokens_total),
+               collection.schema().long_text.ToString());
+  }
   if (report.encoded_tokens > 0 && report.seconds > 0) {
     const double rate = static_cast<double>(report.encoded_tokens) / report.seconds;
     fmt::print("{} tokens with {}, {} tokens/s; vector indexes in {}\n",
@@ -66,8 +75,10 @@ void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& mo
                base::FormatMinutes(report.publish_seconds));
   }
   if (counts.cut_texts > 0) {
-    fmt::print("{} documents are longer than the model's {} tokens and were read up to there\n",
-               Count(counts.cut_texts), model.max_tokens());
+    fmt::print(
+        "{} documents were not read to the end: {} of {} tokens of all documents were ({})\n",
+        Count(counts.cut_texts), Count(counts.tokens_read), Count(counts.tokens_total),
+        collection.schema().long_text.ToString());
   }
   if (counts.empty_texts > 0) {
     fmt::print("{} documents have neither title nor text\n", Count(counts.empty_texts));
@@ -85,7 +96,9 @@ void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& mo
 }
 
 // What the flags say of a collection that is there already has to be what it was made with.
-absl::Status CheckSchema(const IndexFlags& flags, const indexer::CollectionSchema& schema) {
+absl::Status CheckSchema(const IndexFlags& flags,
+                         const std::optional<encoder::LongTextOptions>& long_text,
+                         const indexer::CollectionSchema& schema) {
   if (flags.terms.model.empty() && schema.terms) {
     return absl::FailedPreconditionError(fmt::format(
         "{}: keeps terms of model {} (from {}): name it with --terms", flags.collection.string(),
@@ -95,6 +108,11 @@ absl::Status CheckSchema(const IndexFlags& flags, const indexer::CollectionSchem
     return absl::FailedPreconditionError(
         fmt::format("{}: was made without terms; `gannet collection add-terms` adds them",
                     flags.collection.string()));
+  }
+  if (long_text && *long_text != schema.long_text) {
+    return absl::FailedPreconditionError(
+        fmt::format("{}: made with long texts as {}, not as {}", flags.collection.string(),
+                    schema.long_text.ToString(), long_text->ToString()));
   }
   const std::string_view format = indexer::VectorFormatName(schema.vector_format);
   if (!flags.vectors.empty() && flags.vectors != format) {
@@ -115,7 +133,10 @@ struct IndexTarget {
   std::optional<TermModel> terms;  // Whose terms it keeps.
 };
 
-absl::StatusOr<IndexTarget> OpenTarget(const IndexFlags& flags, const encoder::Embedder& model) {
+absl::StatusOr<IndexTarget> OpenTarget(const IndexFlags& flags, const encoder::Embedder& model,
+                                       base::ThreadPool& pool) {
+  GANNET_ASSIGN_OR_RETURN(const std::optional<encoder::LongTextOptions> long_text,
+                          ParseLongTextFlags(flags.long_text));
   constexpr indexer::Access kAccess = indexer::Access::kIndexing;
   IndexTarget target;
   absl::StatusOr<std::unique_ptr<indexer::Collection>> existing =
@@ -123,7 +144,7 @@ absl::StatusOr<IndexTarget> OpenTarget(const IndexFlags& flags, const encoder::E
   if (!existing.ok() && !absl::IsNotFound(existing.status())) return existing.status();
   std::optional<indexer::TermSchema> kept;
   if (existing.ok()) {
-    GANNET_RETURN_IF_ERROR(CheckSchema(flags, (*existing)->schema()));
+    GANNET_RETURN_IF_ERROR(CheckSchema(flags, long_text, (*existing)->schema()));
     kept = (*existing)->schema().terms;
     target.collection = *std::move(existing);
   }
@@ -133,6 +154,8 @@ absl::StatusOr<IndexTarget> OpenTarget(const IndexFlags& flags, const encoder::E
   if (target.collection != nullptr) return target;
   indexer::CollectionSchema schema = indexer::CollectionSchema::Of(model);
   schema.index = flags.index;
+  schema.long_text = long_text.value_or(schema.long_text);
+  GANNET_RETURN_IF_ERROR(CheckLongText(model, schema.long_text, pool));
   if (target.terms) schema.terms = target.terms->schema;
   if (!flags.vectors.empty()) {
     GANNET_ASSIGN_OR_RETURN(schema.vector_format, indexer::ParseVectorFormat(flags.vectors));
@@ -165,10 +188,10 @@ absl::Status Index(const IndexFlags& flags) {
   GANNET_ASSIGN_OR_RETURN(const auto model,
                           encoder::Embedder::Open(model_folder, {.precision = precision}));
   fmt::print(stderr, "{}: {}\n", model->name(), model->ComputePath());
-  GANNET_ASSIGN_OR_RETURN(const IndexTarget target, OpenTarget(flags, *model));
+  base::ThreadPool pool(flags.threads);
+  GANNET_ASSIGN_OR_RETURN(const IndexTarget target, OpenTarget(flags, *model, pool));
   indexer::Collection& collection = *target.collection;
   if (target.terms) options.terms = target.terms->encoder.get();
-  base::ThreadPool pool(flags.threads);
   EndSignals signals;
   options.stop = [&signals] { return !signals.received().empty(); };
   // Segments are put in place at once or not at all: their making may be ended at any moment.
@@ -208,8 +231,8 @@ void AddIndexCommand(CLI::App& app, Action& action) {
       ->allow_extra_args(false);
   index->add_option(
       "--format", flags->format,
-      "jsonl (BEIR), tsv (id, text or id, title, text), trec (<DOC> elements) or text "
-      "(a file is a document); else told by name or content");
+      "jsonl (BEIR), tsv (id, text or id, title, text), trec (<DOC> elements), loco (pid, passage) "
+      "or text (a file is a document); else told by name or content");
   index->add_flag("--tsv-header", flags->tsv_header,
                   "The first row of each TSV file names its columns");
   index
@@ -228,6 +251,7 @@ void AddIndexCommand(CLI::App& app, Action& action) {
                         "`gannet rerank --terms-collection` (PreTTR)");
   AddTermOptions(*index, "terms-", flags->terms);
   index->get_option("--terms-layer")->needs(terms);
+  AddLongTextFlags(*index, flags->long_text);
   index
       ->add_option("--precision", flags->precision,
                    "How the model multiplies: fp32, bf16, int8, or auto for the machine's choice")

@@ -94,10 +94,16 @@ absl::Status SearchVectors(const SearchFlags& flags, const OpenCollection& open,
   const ranker::SearchResult& result = results.front();
   GANNET_RETURN_IF_ERROR(base::Annotate(result.status, "query"));
   answer.query_tokens = result.query_tokens;
+  answer.query_windows = result.query_windows;
   TakeTimings(result.timings, answer);
   for (const ranker::Hit& hit : result.hits) {
     GANNET_ASSIGN_OR_RETURN(indexer::Document document, open.collection->Get(hit.key));
-    answer.hits.push_back({std::move(document), hit.score, hit.stage_scores});
+    GANNET_ASSIGN_OR_RETURN(const ranker::TextWindow passage,
+                            ranker::LocatePassage(*open.collection, hit, document));
+    answer.hits.push_back({.document = std::move(document),
+                           .score = hit.score,
+                           .stage_scores = hit.stage_scores,
+                           .passage = passage});
   }
   return absl::OkStatus();
 }
@@ -119,6 +125,7 @@ absl::Status SearchByPipeline(const SearchFlags& flags, const OpenCollection& op
   GANNET_ASSIGN_OR_RETURN(ranker::PipelineAnswer found,
                           pipeline.Search(open.searcher, request, pool));
   answer.query_tokens = found.query_tokens;
+  answer.query_windows = found.query_windows;
   TakeTimings(found.timings, answer);
   answer.stages = std::move(found.stages);
   for (ranker::Candidate& hit : found.hits) {
@@ -126,7 +133,8 @@ absl::Status SearchByPipeline(const SearchFlags& flags, const OpenCollection& op
                            hit.score,
                            std::move(hit.stage_scores),
                            std::move(hit.explanations),
-                           std::string(base::Message(hit.status))});
+                           std::string(base::Message(hit.status)),
+                           hit.passage.value_or(ranker::TextWindow{.bytes = hit.text.size()})});
   }
   return absl::OkStatus();
 }
@@ -184,6 +192,12 @@ absl::Status AddPipeline(const SearchFlags& flags, v1::SearchRequest& request) {
   return absl::OkStatus();
 }
 
+// Of a server that knows no passages yet: the whole text.
+ranker::TextWindow PassageOf(const v1::Hit& hit) {
+  if (!hit.has_passage()) return {.bytes = hit.text().size()};
+  return service::ReadWindow(hit.passage());
+}
+
 SearchAnswer::ShownHit ReadHit(const v1::Hit& hit) {
   SearchAnswer::ShownHit shown{
       {hit.id(), hit.title(), hit.text(), hit.metadata_json()}, hit.score(), {}};
@@ -194,6 +208,7 @@ SearchAnswer::ShownHit ReadHit(const v1::Hit& hit) {
     shown.explanations.push_back(service::ReadExplanation(explanation));
   }
   shown.error = hit.error();
+  shown.passage = PassageOf(hit);
   return shown;
 }
 
@@ -216,6 +231,7 @@ absl::StatusOr<SearchAnswer> SearchServer(const SearchFlags& flags) {
                       .hits = {},
                       .query_tokens = {.total = response.query_tokens().total(),
                                        .read = response.query_tokens().read()},
+                      .query_windows = response.query_tokens().windows(),
                       .encode_us = response.timings().encode_us(),
                       .retrieve_us = response.timings().retrieve_us(),
                       .total_us = response.timings().total_us()};

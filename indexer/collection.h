@@ -49,6 +49,8 @@ struct CollectionSchema {
   size_t dimension = 0;
   encoder::Similarity similarity = encoder::Similarity::kCosine;
   VectorFormat vector_format = VectorFormat::kFp32;  // How vectors are kept.
+  // What becomes of documents that are longer than the model reads, or than windows of a size.
+  encoder::LongTextOptions long_text = {};
   // IndexSpec name of the segments, except those too small for it; empty: Flat or HNSW, by size.
   std::string index = {};
   // nullopt: documents have no terms. See OpenOrCreate.
@@ -199,9 +201,9 @@ class Collection {
                                                           const CollectionOptions& options = {});
 
   // The same, or creates an empty collection there. A collection made with another model, vector
-  // format or index, or that keeps other terms, is refused (kFailedPrecondition), naming both; one
-  // without terms keeps from now on those that the schema asks for, and its documents have none
-  // until PutTerms. The access may not be kRead.
+  // format, index or treatment of long texts, or that keeps other terms, is refused
+  // (kFailedPrecondition), naming both; one without terms keeps from now on those that the schema
+  // asks for, and its documents have none until PutTerms. The access may not be kRead.
   static absl::StatusOr<std::unique_ptr<Collection>> OpenOrCreate(
       const std::filesystem::path& folder, const CollectionSchema& schema,
       const CollectionOptions& options = {.access = Access::kWrite});
@@ -254,6 +256,7 @@ class Collection {
   virtual absl::StatusOr<Document> Get(DocumentKey key) const = 0;
   virtual absl::StatusOr<std::string> GetId(DocumentKey key) const = 0;
   virtual absl::StatusOr<StoredDocument> GetStored(DocumentKey key) const = 0;
+  virtual absl::StatusOr<std::vector<Passage>> GetPassages(DocumentKey key) const = 0;
   virtual absl::StatusOr<std::optional<DocumentKey>> FindKey(std::string_view id) const = 0;
   // Terms as encoder::UnpackTerms reads them; nullopt when there are none under this key.
   virtual absl::StatusOr<std::optional<std::string>> GetTerms(DocumentKey key) const = 0;

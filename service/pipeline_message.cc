@@ -83,16 +83,26 @@ ranker::StageReport ReadReport(const v1::StageReport& message) {
           .tokens = {message.tokens_total(), message.tokens_read()}};
 }
 
+v1::TextWindow WriteWindow(const ranker::TextWindow& window) {
+  v1::TextWindow message;
+  message.set_index(static_cast<uint32_t>(window.index));
+  message.set_count(static_cast<uint32_t>(window.count));
+  message.set_first_byte(window.first_byte);
+  message.set_bytes(window.bytes);
+  return message;
+}
+
+ranker::TextWindow ReadWindow(const v1::TextWindow& message) {
+  return {.index = message.index(),
+          .count = message.count(),
+          .first_byte = message.first_byte(),
+          .bytes = message.bytes()};
+}
+
 v1::Explanation WriteExplanation(const ranker::Explanation& explanation) {
   v1::Explanation message;
   message.set_stage(explanation.stage);
-  if (explanation.window) {
-    v1::TextWindow& window = *message.mutable_window();
-    window.set_index(static_cast<uint32_t>(explanation.window->index));
-    window.set_count(static_cast<uint32_t>(explanation.window->count));
-    window.set_first_byte(explanation.window->first_byte);
-    window.set_bytes(explanation.window->bytes);
-  }
+  if (explanation.window) *message.mutable_window() = WriteWindow(*explanation.window);
   for (const ranker::TokenMass& token : explanation.masses) {
     v1::TokenMass& mass = *message.add_masses();
     mass.set_part(WritePart(token.part));
@@ -106,12 +116,7 @@ v1::Explanation WriteExplanation(const ranker::Explanation& explanation) {
 
 ranker::Explanation ReadExplanation(const v1::Explanation& message) {
   ranker::Explanation explanation{.stage = message.stage()};
-  if (message.has_window()) {
-    explanation.window = ranker::TextWindow{.index = message.window().index(),
-                                            .count = message.window().count(),
-                                            .first_byte = message.window().first_byte(),
-                                            .bytes = message.window().bytes()};
-  }
+  if (message.has_window()) explanation.window = ReadWindow(message.window());
   for (const v1::TokenMass& token : message.masses()) {
     explanation.masses.push_back({.part = ReadPart(token.part()),
                                   .bytes = {token.first_byte(), token.first_byte() + token.bytes()},
@@ -121,10 +126,11 @@ ranker::Explanation ReadExplanation(const v1::Explanation& message) {
   return explanation;
 }
 
-v1::TokenCount WriteTokens(const encoder::TokenCount& tokens) {
+v1::TokenCount WriteTokens(const encoder::TokenCount& tokens, size_t windows) {
   v1::TokenCount message;
   message.set_total(static_cast<uint32_t>(tokens.total));
   message.set_read(static_cast<uint32_t>(tokens.read));
+  message.set_windows(static_cast<uint32_t>(windows));
   return message;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "gannet/v1/gannet.pb.h"
+#include "ranker/found_passage.h"
 #include "service/collection_handler.h"
 #include "service/pipeline_message.h"
 
@@ -46,10 +47,16 @@ absl::Status CheckFields(const v1::SearchRequest& request, const SearchLimits& l
 }
 
 // Reads into `hit` as much of its document as `view` asks for. kNotFound when it was deleted since.
-absl::Status FillDocument(const indexer::Collection& collection, indexer::DocumentKey key,
+absl::Status FillDocument(const indexer::Collection& collection, const ranker::Hit& found,
                           v1::DocumentView view, v1::Hit& hit) {
-  if (view == v1::DOCUMENT_VIEW_ID_ONLY) return absl::OkStatus();
-  GANNET_ASSIGN_OR_RETURN(indexer::Document document, collection.Get(key));
+  if (view == v1::DOCUMENT_VIEW_ID_ONLY) {
+    hit.mutable_passage()->set_index(found.passage);
+    return absl::OkStatus();
+  }
+  GANNET_ASSIGN_OR_RETURN(indexer::Document document, collection.Get(found.key));
+  GANNET_ASSIGN_OR_RETURN(const ranker::TextWindow passage,
+                          ranker::LocatePassage(collection, found, document));
+  *hit.mutable_passage() = WriteWindow(passage);
   hit.set_title(std::move(document.title));
   hit.set_metadata_json(std::move(document.metadata_json));
   if (view == v1::DOCUMENT_VIEW_FULL) hit.set_text(std::move(document.text));
@@ -61,7 +68,7 @@ absl::Status FillHits(std::span<const ranker::Hit> hits, const indexer::Collecti
   for (const ranker::Hit& found : hits) {
     v1::Hit hit;
     WriteScores(found, hit);
-    const absl::Status filled = FillDocument(collection, found.key, view, hit);
+    const absl::Status filled = FillDocument(collection, found, view, hit);
     if (absl::IsNotFound(filled)) continue;
     GANNET_RETURN_IF_ERROR(filled);
     *response.add_hits() = std::move(hit);
@@ -96,7 +103,7 @@ absl::StatusOr<ranker::SearchTimings> SearchHandler::RunVectors(
   GANNET_RETURN_IF_ERROR(base::Annotate(result.status, "query"));
   GANNET_RETURN_IF_ERROR(
       FillHits(result.hits, *plan.entry->collection, plan.request->view(), response));
-  *response.mutable_query_tokens() = WriteTokens(result.query_tokens);
+  *response.mutable_query_tokens() = WriteTokens(result.query_tokens, result.query_windows);
   return result.timings;
 }
 
@@ -113,6 +120,7 @@ absl::StatusOr<ranker::SearchTimings> SearchHandler::RunPipeline(
   for (ranker::Candidate& candidate : answer.hits) {
     v1::Hit& hit = *response.add_hits();
     WriteRanked(candidate, hit);
+    if (candidate.passage) *hit.mutable_passage() = WriteWindow(*candidate.passage);
     if (plan.request->view() == v1::DOCUMENT_VIEW_ID_ONLY) continue;
     hit.set_title(std::move(candidate.title));
     hit.set_metadata_json(std::move(candidate.metadata_json));
@@ -121,7 +129,7 @@ absl::StatusOr<ranker::SearchTimings> SearchHandler::RunPipeline(
   for (const ranker::StageReport& report : answer.stages) {
     *response.add_stages() = WriteReport(report);
   }
-  *response.mutable_query_tokens() = WriteTokens(answer.query_tokens);
+  *response.mutable_query_tokens() = WriteTokens(answer.query_tokens, answer.query_windows);
   return answer.timings;
 }
 

@@ -95,6 +95,9 @@ absl::Status ReadModuleList(ModelFolder& folder) {
       folder.kind = model2vec ? ModelFolder::Kind::kModel2Vec : ModelFolder::Kind::kStatic;
     } else if (kind == "Pooling" && i == 1 && first_after == 2) {
       GANNET_RETURN_IF_ERROR(ReadPooling(path / "config.json", folder));
+    } else if (kind == "TrainablePooling" && i == 1 && first_after == 2) {
+      folder.trainable_pooling = path;
+      folder.poolings.clear();
     } else if (after_pooling && i >= first_after) {
       folder.after_pooling.push_back({*after_pooling, path});
     } else {

@@ -106,10 +106,18 @@ class IndexJob {
   }
   // What of the block is to be encoded.
   std::vector<std::string> NewTexts() const;
-  absl::StatusOr<encoder::Embeddings> EmbedBlock(std::span<const std::string_view> texts);
+  absl::StatusOr<std::vector<encoder::TextVectors>> EmbedBlock(
+      std::span<const std::string_view> texts);
+  // What was computed for a new record.
+  struct NewVectors {
+    encoder::TextVectors* vectors = nullptr;
+    absl::StatusOr<std::string>* terms = nullptr;  // Null where no terms are kept.
+  };
   // Counts a record and, where it is to be stored, adds it to `good`. An error ends the block.
-  absl::Status Settle(Record& record, const encoder::Embeddings& embeddings, size_t embedding,
+  absl::Status Settle(Record& record, const NewVectors& encoded,
                       std::vector<EmbeddedDocument>& good);
+  absl::Status SettleNew(Record& record, const NewVectors& encoded,
+                         std::vector<EmbeddedDocument>& good);
   absl::Status SettleBad(const absl::Status& problem);
   absl::Status PutWithLedger(std::span<const EmbeddedDocument> documents);
   absl::Status Finish();
@@ -276,9 +284,12 @@ void IndexJob::AdaptBlocks(double seconds) {
 
 absl::StatusOr<bool> IndexJob::ReadBlock() {
   block_.clear();
+  const bool truncates =
+      collection_.schema().long_text.strategy == encoder::LongTextOptions::Strategy::kTruncate;
   const size_t most_tokens_read =
       std::max(model_.max_tokens(), options_.terms != nullptr ? encoder::kMaxTermTokens : 0);
-  const size_t most_text_read = kBytesPerToken * most_tokens_read;
+  const size_t most_text_read =
+      truncates && model_.max_tokens() > 0 ? kBytesPerToken * most_tokens_read : kMaxBlockBytes;
   size_t bytes = 0, tokens = 0;
   while (tokens < block_tokens_ && bytes < kMaxBlockBytes && block_.size() < kMaxBlockRecords) {
     GANNET_ASSIGN_OR_RETURN(Read read, ReadRecord());
@@ -348,33 +359,39 @@ std::vector<std::string> IndexJob::NewTexts() const {
   return texts;
 }
 
-absl::StatusOr<encoder::Embeddings> IndexJob::EmbedBlock(std::span<const std::string_view> texts) {
-  if (texts.empty()) return encoder::Embeddings();
+absl::StatusOr<std::vector<encoder::TextVectors>> IndexJob::EmbedBlock(
+    std::span<const std::string_view> texts) {
+  if (texts.empty()) return std::vector<encoder::TextVectors>();
   base::Log(base::LogLevel::kDebug,
             fmt::format("encoding {} documents, records {} to {}", texts.size(), ledger_.records,
                         ledger_.records + block_.size() - 1));
   report_.encoded += texts.size();
-  return model_.Embed(texts, encoder::TextRole::kDocument, pool_);
+  return model_.EmbedLong(texts, encoder::TextRole::kDocument, collection_.schema().long_text,
+                          pool_);
 }
 
 absl::Status IndexJob::StoreBlock() {
   if (block_.empty()) return absl::OkStatus();
   const std::vector<std::string> texts = NewTexts();
   const std::vector<std::string_view> views(texts.begin(), texts.end());
-  GANNET_ASSIGN_OR_RETURN(const encoder::Embeddings embeddings, EmbedBlock(views));
+  GANNET_ASSIGN_OR_RETURN(std::vector<encoder::TextVectors> vectors, EmbedBlock(views));
   if (options_.terms != nullptr) {
     block_terms_ = encoder::EncodePackedTerms(*options_.terms, views,
                                               collection_.schema().terms->format, pool_);
   }
   std::vector<EmbeddedDocument> good;
   block_ids_.clear();
-  size_t embedding = 0;
+  size_t next = 0;
   absl::Status status;
   for (Record& record : block_) {
-    const bool is_new = record.kind == Record::Kind::kNew;
-    status = Settle(record, embeddings, embedding, good);
+    NewVectors encoded;
+    if (record.kind == Record::Kind::kNew) {
+      encoded.vectors = &vectors[next];
+      if (options_.terms != nullptr) encoded.terms = &block_terms_[next];
+      ++next;
+    }
+    status = Settle(record, encoded, good);
     if (!status.ok()) break;
-    if (is_new) ++embedding;
     if (ledger_.records++ == 0) ledger_.first = record.consumed;
     ledger_.consumed = std::move(record.consumed);
   }
@@ -383,49 +400,53 @@ absl::Status IndexJob::StoreBlock() {
   return status;
 }
 
-absl::Status IndexJob::Settle(Record& record, const encoder::Embeddings& embeddings,
-                              size_t embedding, std::vector<EmbeddedDocument>& good) {
-  IndexCounts& counts = ledger_.counts;
+absl::Status IndexJob::Settle(Record& record, const NewVectors& encoded,
+                              std::vector<EmbeddedDocument>& good) {
   switch (record.kind) {
     case Record::Kind::kOtherShard:
-      ++counts.other_shards;
+      ++ledger_.counts.other_shards;
       return absl::OkStatus();
     case Record::Kind::kBad:
       return SettleBad(record.problem);
     case Record::Kind::kUnchanged:
-      ++counts.unchanged;
-      break;
-    case Record::Kind::kNew: {
-      const std::string& id = record.document.id;
-      absl::Status encoded = embeddings.status(embedding);
-      if (options_.terms != nullptr) encoded.Update(block_terms_[embedding].status());
-      if (!encoded.ok()) {
-        return SettleBad(
-            base::Annotate(encoded, fmt::format("{}: document \"{}\"", record.place, id)));
-      }
-      if (!block_ids_.insert(id).second) {
-        return SettleBad(absl::InvalidArgumentError(
-            fmt::format("{}: id \"{}\" was there before", record.place, id)));
-      }
-      const encoder::TokenCount& tokens = embeddings.tokens[embedding];
-      counts.tokens_read += tokens.read;
-      report_.encoded_tokens += tokens.read;
-      if (tokens.cut()) ++counts.cut_texts;
-      const Passage passage{.first_byte = 0,
-                            .bytes = EmbeddedText(record.document).size(),
-                            .first_token = 0,
-                            .tokens = tokens.read};
-      good.push_back({.document = std::move(record.document),
-                      .passages = {passage},
-                      .vectors = {embeddings[embedding].begin(), embeddings[embedding].end()},
-                      .key = ledger_.base_key + ledger_.records,
-                      .ordinal = ledger_.records});
-      if (options_.terms != nullptr) good.back().terms = *std::move(block_terms_[embedding]);
-      break;
-    }
+      ++ledger_.counts.unchanged;
+      ++ledger_.counts.documents;
+      if (record.empty) ++ledger_.counts.empty_texts;
+      return absl::OkStatus();
+    case Record::Kind::kNew:
+      return SettleNew(record, encoded, good);
   }
+  return absl::OkStatus();
+}
+
+absl::Status IndexJob::SettleNew(Record& record, const NewVectors& encoded,
+                                 std::vector<EmbeddedDocument>& good) {
+  encoder::TextVectors& vectors = *encoded.vectors;
+  const std::string& id = record.document.id;
+  absl::Status status = vectors.status;
+  if (encoded.terms != nullptr) status.Update(encoded.terms->status());
+  if (!status.ok()) {
+    return SettleBad(base::Annotate(status, fmt::format("{}: document \"{}\"", record.place, id)));
+  }
+  if (!block_ids_.insert(id).second) {
+    return SettleBad(absl::InvalidArgumentError(
+        fmt::format("{}: id \"{}\" was there before", record.place, id)));
+  }
+  IndexCounts& counts = ledger_.counts;
+  counts.tokens_total += vectors.tokens.total;
+  counts.tokens_read += vectors.tokens.read;
+  counts.windows += vectors.windows;
+  report_.encoded_tokens += vectors.tokens.read;
+  if (vectors.tokens.cut()) ++counts.cut_texts;
+  if (vectors.windows > 1) ++counts.long_texts;
   ++counts.documents;
   if (record.empty) ++counts.empty_texts;
+  good.push_back({.document = std::move(record.document),
+                  .passages = std::move(vectors.spans),
+                  .vectors = std::move(vectors.values),
+                  .key = ledger_.base_key + ledger_.records,
+                  .ordinal = ledger_.records});
+  if (encoded.terms != nullptr) good.back().terms = *std::move(*encoded.terms);
   return absl::OkStatus();
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "ranker/found_passage.h"
 #include "ranker/pipeline/group.h"
 
 namespace gannet::ranker {
@@ -78,7 +79,11 @@ absl::StatusOr<std::vector<Candidate>> ReadDocuments(std::span<const Hit> hits,
     absl::StatusOr<indexer::Document> document = collection.Get(hit.key);
     if (absl::IsNotFound(document.status())) continue;
     GANNET_RETURN_IF_ERROR(document.status());
+    const absl::StatusOr<TextWindow> passage = LocatePassage(collection, hit, *document);
+    if (absl::IsNotFound(passage.status())) continue;
+    GANNET_RETURN_IF_ERROR(passage.status());
     Candidate& candidate = candidates.emplace_back();
+    candidate.passage = *passage;
     candidate.id = std::move(document->id);
     candidate.title = std::move(document->title);
     candidate.text = std::move(document->text);
@@ -197,8 +202,11 @@ absl::StatusOr<PipelineAnswer> Pipeline::Search(const Searcher& searcher,
                           searcher.Search(std::span(&request.query, 1), search, pool));
   SearchResult& found = results.front();
   GANNET_RETURN_IF_ERROR(base::Annotate(found.status, "query"));
-  PipelineAnswer answer{
-      .hits = {}, .stages = {}, .query_tokens = found.query_tokens, .timings = found.timings};
+  PipelineAnswer answer{.hits = {},
+                        .stages = {},
+                        .query_tokens = found.query_tokens,
+                        .query_windows = found.query_windows,
+                        .timings = found.timings};
   GANNET_ASSIGN_OR_RETURN(answer.hits, ReadDocuments(found.hits, searcher.collection(), request));
   if (answer.hits.size() > retrieval.depth) answer.hits.resize(retrieval.depth);
   // Retrieval is known by one name wherever it happens.
