@@ -15,11 +15,14 @@
 #include "base/status.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
+#include "cli/end_signals.h"
+#include "cli/term_model.h"
 #include "indexer/collection.h"
 #include "indexer/collection_files.h"
 #include "indexer/filter/filter.h"
 #include "indexer/job/job_ledger.h"
 #include "indexer/job/merge_shards.h"
+#include "indexer/job/term_job.h"
 
 namespace gannet::cli {
 namespace {
@@ -32,6 +35,7 @@ struct CollectionFlags {
   std::vector<fs::path> shards;
   std::vector<std::string> ids;
   std::string filter;
+  TermFlags terms;
   indexer::RecallMeasurement recall;
   bool repair = false;
   bool vectors = false;
@@ -70,6 +74,20 @@ void PrintJob(const indexer::JobLedger& job) {
              Count(job.counts.skipped_records));
 }
 
+double BytesPerTerm(const indexer::TermTotals& terms) {
+  return terms.terms == 0 ? 0 : static_cast<double>(terms.bytes) / static_cast<double>(terms.terms);
+}
+
+void PrintTerms(const indexer::TermSchema& schema, const indexer::CollectionInfo& info) {
+  fmt::print("terms       {} values as {}, layer {} of model {} (fingerprint {}), from {}\n",
+             schema.width, encoder::TermFormatName(schema.format), schema.options.join_layer,
+             schema.model_name, schema.model_fingerprint, schema.model_folder.string());
+  fmt::print("            {} terms of {} documents, {}, {:.0f} bytes each; queries of {} tokens\n",
+             Count(info.terms.terms), Count(info.terms.documents),
+             base::FormatBytes(info.terms.bytes), BytesPerTerm(info.terms),
+             schema.options.query_slots);
+}
+
 void PrintInfo(const DescribedCollection& described) {
   const indexer::CollectionSchema& schema = described.collection.schema();
   const indexer::CollectionInfo& info = described.info;
@@ -80,6 +98,7 @@ void PrintInfo(const DescribedCollection& described) {
              indexer::VectorFormatName(schema.vector_format),
              encoder::SimilarityName(schema.similarity));
   fmt::print("index       {}\n", schema.index.empty() ? "chosen by size" : schema.index);
+  if (schema.terms) PrintTerms(*schema.terms, info);
   fmt::print("changes     {}; next key {}\n", Count(info.sequence), info.next_key);
   fmt::print("store       {}\n", base::FormatBytes(info.store_bytes));
   fmt::print("segments    {}, {} passages in none\n", info.segments.size(),
@@ -129,6 +148,19 @@ void PrintInfoJson(const DescribedCollection& described) {
                                 {"file_bytes", segment.file_bytes},
                                 {"from_store", segment.from_store}});
   }
+  if (schema.terms) {
+    json["terms"] = {
+        {"model",
+         {{"name", schema.terms->model_name}, {"fingerprint", schema.terms->model_fingerprint}}},
+        {"join_layer", schema.terms->options.join_layer},
+        {"query_length", schema.terms->options.query_slots},
+        {"width", schema.terms->width},
+        {"format", encoder::TermFormatName(schema.terms->format)},
+        {"documents", info.terms.documents},
+        {"terms", info.terms.terms},
+        {"bytes", info.terms.bytes},
+        {"bytes_per_term", BytesPerTerm(info.terms)}};
+  }
   if (described.job) json["job"] = nlohmann::ordered_json::parse(described.job->ToJson());
   if (info.measured) json["measured_recall"] = RecallJson(*info.measured);
   if (info.self_sampled) json["sampled_recall"] = RecallJson(*info.self_sampled);
@@ -167,6 +199,7 @@ absl::Status Verify(const CollectionFlags& flags) {
   fmt::print("{} documents, {} passages, {} segments: {}\n", Count(report.documents),
              Count(report.passages), report.segments,
              report.problems == 0 ? "clean" : fmt::format("{} problems", Count(report.problems)));
+  if (report.with_terms > 0) fmt::print("{} documents have terms\n", Count(report.with_terms));
   for (const std::string& example : report.examples) fmt::print("  {}\n", example);
   if (report.problems > report.examples.size()) fmt::print("  ...\n");
   if (report.repaired > 0) fmt::print("{} were repaired\n", Count(report.repaired));
@@ -251,6 +284,48 @@ absl::Status Delete(const CollectionFlags& flags) {
   return absl::OkStatus();
 }
 
+// ---- add-terms
+
+void PrintTermReport(const indexer::TermJobReport& report, const indexer::CollectionInfo& info) {
+  fmt::print(
+      "{} documents of {} tokens got terms in {}; {} of {} have some, in {} ({:.0f} bytes a "
+      "term)\n",
+      Count(report.documents), Count(report.tokens), base::FormatMinutes(report.seconds),
+      Count(info.terms.documents), Count(info.documents), base::FormatBytes(info.terms.bytes),
+      BytesPerTerm(info.terms));
+  if (report.without == 0) return;
+  fmt::print("{} documents can have none:\n", Count(report.without));
+  for (const std::string& example : report.examples) fmt::print("  {}\n", example);
+  if (report.without > report.examples.size()) fmt::print("  ...\n");
+}
+
+absl::Status AddTerms(const CollectionFlags& flags) {
+  indexer::CollectionSchema schema;
+  {
+    GANNET_ASSIGN_OR_RETURN(const auto collection, Open(flags.folder, indexer::Access::kRead));
+    schema = collection->schema();
+  }
+  const absl::StatusOr<TermModel> model = OpenTermModel(flags.terms, schema.terms);
+  if (!model.ok()) return base::Annotate(model.status(), flags.folder.string());
+  schema.terms = model->schema;
+  GANNET_ASSIGN_OR_RETURN(const auto collection,
+                          indexer::Collection::OpenOrCreate(
+                              flags.folder, schema, {.access = indexer::Access::kIndexing}));
+  base::ThreadPool pool(flags.threads);
+  const EndSignals signals;
+  GANNET_ASSIGN_OR_RETURN(
+      const indexer::TermJobReport report,
+      indexer::RunTermJob(*model->encoder, *collection,
+                          {.progress = indexer::ProgressDisplay::kStandardError,
+                           .stop = [&signals] { return !signals.received().empty(); }},
+                          pool));
+  GANNET_ASSIGN_OR_RETURN(const indexer::CollectionInfo info, collection->Info());
+  PrintTermReport(report, info);
+  if (!report.stopped) return absl::OkStatus();
+  return absl::CancelledError(
+      fmt::format("stopped by {} (running again goes on from there)", signals.received()));
+}
+
 // ---- The command line.
 
 using Verb = absl::Status (*)(const CollectionFlags&);
@@ -307,6 +382,18 @@ void AddChangingVerbs(CLI::App& command, const std::shared_ptr<CollectionFlags>&
       AddVerb(command, flags, action, "compact", "Rewrite what holds deleted documents", Compact);
   AddFolder(compact, *flags);
   AddThreads(compact, *flags);
+
+  CLI::App& terms =
+      AddVerb(command, flags, action, "add-terms",
+              "Give documents the term representations of a cross-encoder (PreTTR); goes on where "
+              "it was stopped",
+              AddTerms);
+  AddFolder(terms, *flags);
+  terms.add_option("--model", flags->terms.model,
+                   "BERT cross-encoder: a folder, or a name in the cache; else that of the terms "
+                   "that are there");
+  AddTermOptions(terms, "", flags->terms);
+  AddThreads(terms, *flags);
 
   CLI::App& remove = AddVerb(command, flags, action, "delete", "Delete documents", Delete);
   AddFolder(remove, *flags);
