@@ -103,6 +103,34 @@ absl::StatusOr<std::shared_ptr<const InContextModel>> ModelRegistry::Get(
       });
 }
 
+absl::StatusOr<std::shared_ptr<const TermsModel>> ModelRegistry::Get(const TermsMethod& method,
+                                                                     ModelAccess access) {
+  const std::string reading =
+      method.model.empty() ? "terms" : fmt::format("terms of {}", method.model);
+  const auto open = [&](const std::filesystem::path& folder)
+      -> absl::StatusOr<std::shared_ptr<const TermsModel>> {
+    auto model = std::make_shared<TermsModel>();
+    GANNET_ASSIGN_OR_RETURN(model->collection, indexer::Collection::Open(folder));
+    const std::optional<indexer::TermSchema>& terms = model->collection->schema().terms;
+    if (!terms) {
+      return absl::FailedPreconditionError(fmt::format(
+          "{}: keeps no terms; `gannet collection add-terms` adds them", folder.string()));
+    }
+    std::filesystem::path model_folder = terms->model_folder;
+    if (!method.model.empty()) {
+      GANNET_ASSIGN_OR_RETURN(model_folder, options_.locate(method.model));
+    }
+    auto encoder = encoder::TermEncoder::Open(model_folder, terms->options);
+    if (!encoder.ok()) {
+      return base::Annotate(encoder.status(), fmt::format("{}: the model {} of its terms",
+                                                          folder.string(), terms->model_name));
+    }
+    model->encoder = *std::move(encoder);
+    return model;
+  };
+  return FindOrOpen(terms_, method.collection, reading, access, open);
+}
+
 std::filesystem::path ModelRegistry::FolderOf(std::string_view name) const {
   const std::lock_guard lock(mutex_);
   const auto found = folders_.find(name);

@@ -13,10 +13,18 @@
 #include "encoder/score/cross_encoder.h"
 #include "encoder/score/duo_encoder.h"
 #include "encoder/score/parade_scorer.h"
+#include "encoder/score/term_encoder.h"
+#include "indexer/collection.h"
 #include "ranker/pipeline/pipeline_spec.h"
 #include "ranker/rerank/icr_model.h"
 
 namespace gannet::ranker {
+
+// A collection that keeps terms, and their model.
+struct TermsModel {
+  std::unique_ptr<const indexer::Collection> collection;
+  std::unique_ptr<const encoder::TermEncoder> encoder;
+};
 
 // Whether a model that is not open yet may be opened: requests of strangers open no folders.
 enum class ModelAccess { kOpen, kOpenedOnly };
@@ -48,7 +56,12 @@ class ModelRegistry {
   absl::StatusOr<std::shared_ptr<const InContextModel>> Get(const InContextMethod& method,
                                                             ModelAccess access);
 
-  // Where the model of this name was found when it was opened; empty when it was not.
+  // kFailedPrecondition for a collection without terms.
+  absl::StatusOr<std::shared_ptr<const TermsModel>> Get(const TermsMethod& method,
+                                                        ModelAccess access);
+
+  // Where the model of this name, or the collection that keeps its terms, was found when it was
+  // opened; empty when it was not.
   std::filesystem::path FolderOf(std::string_view name) const;
 
  private:
@@ -70,6 +83,7 @@ class ModelRegistry {
   Shelf<encoder::ParadeScorer> parade_scorers_;
   Shelf<encoder::DuoEncoder> duo_encoders_;
   Shelf<InContextModel> decoders_;
+  Shelf<TermsModel> terms_;
 };
 
 }  // namespace gannet::ranker
