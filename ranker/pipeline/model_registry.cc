@@ -6,6 +6,7 @@
 
 #include "base/name_list.h"
 #include "base/status.h"
+#include "encoder/checkpoint/model_folder.h"
 
 namespace gannet::ranker {
 namespace {
@@ -131,10 +132,22 @@ absl::StatusOr<std::shared_ptr<const TermsModel>> ModelRegistry::Get(const Terms
   return FindOrOpen(terms_, method.collection, reading, access, open);
 }
 
-std::filesystem::path ModelRegistry::FolderOf(std::string_view name) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = folders_.find(name);
-  return found == folders_.end() ? std::filesystem::path() : found->second;
+absl::StatusOr<std::string> ModelRegistry::Fingerprint(const StageMethod& method) {
+  if (const auto* const terms = std::get_if<TermsMethod>(&method)) {
+    GANNET_ASSIGN_OR_RETURN(const auto model, Get(*terms, ModelAccess::kOpenedOnly));
+    return model->encoder->fingerprint();
+  }
+  std::filesystem::path path;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = folders_.find(ModelOf(method));
+    if (found == folders_.end()) {
+      return absl::NotFoundError(fmt::format("\"{}\" is not open", ModelOf(method)));
+    }
+    path = found->second;
+  }
+  GANNET_ASSIGN_OR_RETURN(const encoder::ModelFolder folder, encoder::ModelFolder::Read(path));
+  return encoder::FingerprintOf(folder);
 }
 
 }  // namespace gannet::ranker

@@ -60,9 +60,9 @@ class ModelRegistry {
   absl::StatusOr<std::shared_ptr<const TermsModel>> Get(const TermsMethod& method,
                                                         ModelAccess access);
 
-  // Where the model of this name, or the collection that keeps its terms, was found when it was
-  // opened; empty when it was not.
-  std::filesystem::path FolderOf(std::string_view name) const;
+  // 32 hexadecimal digits over the files of a model that is open; of terms, over what bears on
+  // them. kNotFound for one that is not.
+  absl::StatusOr<std::string> Fingerprint(const StageMethod& method);
 
  private:
   // Models by folder and options.
@@ -77,7 +77,7 @@ class ModelRegistry {
                                                           ModelAccess access, const Open& open);
 
   const Options options_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::map<std::string, std::filesystem::path, std::less<>> folders_;  // By name.
   Shelf<encoder::CrossEncoder> cross_encoders_;
   Shelf<encoder::ParadeScorer> parade_scorers_;
