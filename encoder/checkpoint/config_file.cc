@@ -1,7 +1,9 @@
 #include "encoder/checkpoint/config_file.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -210,6 +212,15 @@ absl::StatusOr<std::map<std::string, std::string>> ConfigFile::Strings(
     strings.emplace(name, entry.get<std::string>());
   }
   return strings;
+}
+
+absl::Status ConfigFile::ExpectFields(std::span<const std::string_view> known) const {
+  for (const auto& [name, value] : content_->object.items()) {
+    if (std::ranges::find(known, name) == known.end()) {
+      return Error(name, fmt::format("no such field; expected {}", fmt::join(known, ", ")));
+    }
+  }
+  return absl::OkStatus();
 }
 
 std::vector<std::string> ConfigFile::TrueFields() const {

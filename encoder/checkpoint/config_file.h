@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,9 @@ class ConfigFile {
 
   // An object of strings; empty when absent.
   absl::StatusOr<std::map<std::string, std::string>> Strings(std::string_view field) const;
+
+  // An error that names the first field, if there is one, that is not among `known`.
+  absl::Status ExpectFields(std::span<const std::string_view> known) const;
 
   // Names of the fields whose value is `true`.
   std::vector<std::string> TrueFields() const;

@@ -238,6 +238,7 @@ absl::StatusOr<ModelFolder> ModelFolder::Read(const std::filesystem::path& path)
 absl::StatusOr<std::string> FingerprintOf(const ModelFolder& folder) {
   static constexpr std::array kNames = {"added_tokens.json",
                                         "config.json",
+                                        "gannet.json",
                                         "merges.txt",
                                         "modules.json",
                                         "sentence_bert_config.json",
@@ -257,7 +258,7 @@ absl::StatusOr<std::string> FingerprintOf(const ModelFolder& folder) {
     for (const char* name : kNames) {
       if (std::filesystem::exists(root / name)) files.insert((root / name).lexically_normal());
     }
-    std::set<std::filesystem::path> weights, torch;
+    std::set<std::filesystem::path> weights, torch, tensorflow;
     std::error_code unreadable;  // A module without a folder of its own has no files.
     for (const auto& entry : std::filesystem::directory_iterator(root, unreadable)) {
       const std::string name = entry.path().filename().string();
@@ -265,9 +266,13 @@ absl::StatusOr<std::string> FingerprintOf(const ModelFolder& folder) {
         weights.insert(entry.path().lexically_normal());
       } else if (name.ends_with("model.bin") || name.starts_with("pytorch_model-")) {
         torch.insert(entry.path().lexically_normal());
+      } else if (name.find(".ckpt") != name.npos &&
+                 (name.ends_with(".index") || name.find(".data-") != name.npos)) {
+        tensorflow.insert(entry.path().lexically_normal());
       }
     }
-    files.merge(weights.empty() ? torch : weights);  // As Checkpoint chooses.
+    // As Checkpoint chooses.
+    files.merge(!weights.empty() ? weights : !torch.empty() ? torch : tensorflow);
   }
   const bool safetensors = std::ranges::any_of(
       files, [](const std::filesystem::path& path) { return path.extension() == ".safetensors"; });

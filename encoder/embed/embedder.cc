@@ -8,7 +8,9 @@
 
 #include "base/object_pool.h"
 #include "base/status.h"
+#include "encoder/checkpoint/gannet_file.h"
 #include "encoder/checkpoint/model_folder.h"
+#include "encoder/embed/hierarchical_embedder.h"
 #include "encoder/embed/pooling.h"
 #include "encoder/embed/static_embedder.h"
 #include "encoder/embed/vector_modules.h"
@@ -185,6 +187,16 @@ absl::StatusOr<bool> EndsTexts(const Tokenizer& tokenizer, std::optional<TokenId
   return token && !encoding.ids.empty() && encoding.ids.back() == *token;
 }
 
+// The folders that gannet.json says how to read.
+absl::StatusOr<std::unique_ptr<const Embedder>> OpenByGannetFile(ModelFolder folder,
+                                                                 const GannetFile& file,
+                                                                 const ModelOptions& options) {
+  if (file.model == "smith" || file.model == "hmde") {
+    return OpenHierarchicalEmbedder(std::move(folder), file, options);
+  }
+  return file.fields.Error("model", fmt::format("\"{}\", expected smith or hmde", file.model));
+}
+
 }  // namespace
 
 absl::Status Embeddings::FirstError() const {
@@ -201,6 +213,8 @@ std::string_view SimilarityName(Similarity similarity) {
 absl::StatusOr<std::unique_ptr<const Embedder>> Embedder::Open(const std::filesystem::path& path,
                                                                const ModelOptions& options) {
   GANNET_ASSIGN_OR_RETURN(ModelFolder folder, ModelFolder::Read(path));
+  GANNET_ASSIGN_OR_RETURN(const std::optional<GannetFile> file, GannetFile::Read(folder.path));
+  if (file) return OpenByGannetFile(std::move(folder), *file, options);
   GANNET_ASSIGN_OR_RETURN(const Similarity similarity, ParseSimilarity(folder));
   if (folder.kind != ModelFolder::Kind::kTransformer) {
     return OpenStaticEmbedder(std::move(folder), similarity);
