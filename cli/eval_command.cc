@@ -17,7 +17,6 @@
 #include "cli/commands.h"
 #include "cli/model_location.h"
 #include "cli/pipeline_file.h"
-#include "encoder/checkpoint/model_folder.h"
 #include "encoder/embed/embedder.h"
 #include "eval/dataset.h"
 #include "eval/metrics.h"
@@ -147,11 +146,9 @@ absl::StatusOr<eval::PipelineRetrieval> AnswerQueries(const ranker::Searcher& se
   }
   progress.Finish();
   result.retrieval.run.tag = "gannet";
-  for (eval::StageTotals& stage : result.stages) {
-    if (stage.model.empty()) continue;
-    GANNET_ASSIGN_OR_RETURN(const auto folder,
-                            encoder::ModelFolder::Read(open.models->FolderOf(stage.model)));
-    GANNET_ASSIGN_OR_RETURN(stage.model_fingerprint, encoder::FingerprintOf(folder));
+  for (size_t i = 1; i < result.stages.size(); ++i) {
+    GANNET_ASSIGN_OR_RETURN(result.stages[i].model_fingerprint,
+                            open.models->Fingerprint(open.pipeline->spec().stages[i].method));
   }
   return result;
 }
