@@ -14,6 +14,7 @@
 #include "base/format.h"
 #include "base/status.h"
 #include "base/thread_pool.h"
+#include "cli/add_terms_command.h"
 #include "cli/commands.h"
 #include "indexer/collection.h"
 #include "indexer/collection_files.h"
@@ -70,6 +71,16 @@ void PrintJob(const indexer::JobLedger& job) {
              Count(job.counts.skipped_records));
 }
 
+void PrintTerms(const indexer::TermSchema& schema, const indexer::CollectionInfo& info) {
+  fmt::print("terms       {} values as {}, layer {} of model {} (fingerprint {}), from {}\n",
+             schema.width, encoder::TermFormatName(schema.format), schema.options.join_layer,
+             schema.model_name, schema.model_fingerprint, schema.model_folder.string());
+  fmt::print("            {} terms of {} documents, {}, {:.0f} bytes each; queries of {} tokens\n",
+             Count(info.terms.terms), Count(info.terms.documents),
+             base::FormatBytes(info.terms.bytes), info.terms.bytes_per_term(),
+             schema.options.query_slots);
+}
+
 void PrintInfo(const DescribedCollection& described) {
   const indexer::CollectionSchema& schema = described.collection.schema();
   const indexer::CollectionInfo& info = described.info;
@@ -80,6 +91,7 @@ void PrintInfo(const DescribedCollection& described) {
              indexer::VectorFormatName(schema.vector_format),
              encoder::SimilarityName(schema.similarity));
   fmt::print("index       {}\n", schema.index.empty() ? "chosen by size" : schema.index);
+  if (schema.terms) PrintTerms(*schema.terms, info);
   fmt::print("changes     {}; next key {}\n", Count(info.sequence), info.next_key);
   fmt::print("store       {}\n", base::FormatBytes(info.store_bytes));
   fmt::print("segments    {}, {} passages in none\n", info.segments.size(),
@@ -129,6 +141,19 @@ void PrintInfoJson(const DescribedCollection& described) {
                                 {"file_bytes", segment.file_bytes},
                                 {"from_store", segment.from_store}});
   }
+  if (schema.terms) {
+    json["terms"] = {
+        {"model",
+         {{"name", schema.terms->model_name}, {"fingerprint", schema.terms->model_fingerprint}}},
+        {"join_layer", schema.terms->options.join_layer},
+        {"query_length", schema.terms->options.query_slots},
+        {"width", schema.terms->width},
+        {"format", encoder::TermFormatName(schema.terms->format)},
+        {"documents", info.terms.documents},
+        {"terms", info.terms.terms},
+        {"bytes", info.terms.bytes},
+        {"bytes_per_term", info.terms.bytes_per_term()}};
+  }
   if (described.job) json["job"] = nlohmann::ordered_json::parse(described.job->ToJson());
   if (info.measured) json["measured_recall"] = RecallJson(*info.measured);
   if (info.self_sampled) json["sampled_recall"] = RecallJson(*info.self_sampled);
@@ -167,6 +192,7 @@ absl::Status Verify(const CollectionFlags& flags) {
   fmt::print("{} documents, {} passages, {} segments: {}\n", Count(report.documents),
              Count(report.passages), report.segments,
              report.problems == 0 ? "clean" : fmt::format("{} problems", Count(report.problems)));
+  if (report.with_terms > 0) fmt::print("{} documents have terms\n", Count(report.with_terms));
   for (const std::string& example : report.examples) fmt::print("  {}\n", example);
   if (report.problems > report.examples.size()) fmt::print("  ...\n");
   if (report.repaired > 0) fmt::print("{} were repaired\n", Count(report.repaired));
@@ -353,6 +379,7 @@ void AddCollectionCommand(CLI::App& app, Action& action) {
   AddLookingVerbs(*command, flags, action);
   AddChangingVerbs(*command, flags, action);
   AddCopyingVerbs(*command, flags, action);
+  AddAddTermsCommand(*command, action);
 }
 
 }  // namespace gannet::cli

@@ -16,9 +16,12 @@
 #include "base/thread_pool.h"
 #include "cli/commands.h"
 #include "cli/model_location.h"
+#include "cli/pipeline_file.h"
+#include "encoder/checkpoint/model_folder.h"
 #include "encoder/embed/embedder.h"
 #include "eval/dataset.h"
 #include "eval/metrics.h"
+#include "eval/pipeline_retrieval.h"
 #include "eval/report.h"
 #include "eval/retrieve.h"
 #include "eval/run_file.h"
@@ -48,6 +51,7 @@ struct EvalFlags {
   std::string precision = "fp32";
   std::string collection;  // Empty: a temporary one.
   std::string run;         // Empty: not written.
+  std::string pipeline;    // Empty: the nearest vectors are the ranking.
   size_t depth = kLeastDepth;
   int threads = base::AvailableProcessors();
   bool keep_identical_ids = false;
@@ -108,22 +112,48 @@ absl::StatusOr<indexer::IndexReport> IndexCorpus(const encoder::Embedder& model,
   return report;
 }
 
-absl::StatusOr<eval::Retrieval> AnswerQueries(const encoder::Embedder& model,
-                                              const indexer::Collection& collection,
-                                              const eval::Dataset& dataset,
-                                              const eval::RetrieveOptions& options,
-                                              base::ThreadPool& pool) {
-  GANNET_ASSIGN_OR_RETURN(const ranker::Searcher searcher,
-                          ranker::Searcher::Make(model, collection));
+// The pipeline of a file with its models.
+struct OpenPipeline {
+  std::unique_ptr<ranker::ModelRegistry> models;
+  std::unique_ptr<const ranker::Pipeline> pipeline;  // Null where no file is named.
+};
+
+absl::StatusOr<OpenPipeline> OpenPipelineFile(const std::string& file) {
+  OpenPipeline open{.models = std::make_unique<ranker::ModelRegistry>(ModelsByFolderOrCache()),
+                    .pipeline = nullptr};
+  if (file.empty()) return open;
+  GANNET_ASSIGN_OR_RETURN(const ranker::PipelineSpec spec, ReadPipelineFile(file));
+  GANNET_ASSIGN_OR_RETURN(open.pipeline,
+                          ranker::Pipeline::Make(spec, *open.models, ranker::ModelAccess::kOpen));
+  return open;
+}
+
+absl::StatusOr<eval::PipelineRetrieval> AnswerQueries(const ranker::Searcher& searcher,
+                                                      const OpenPipeline& open,
+                                                      const eval::Dataset& dataset,
+                                                      const eval::RetrieveOptions& options,
+                                                      base::ThreadPool& pool) {
   const uint64_t total = dataset.queries.size();
   base::Progress progress({.label = "searching", .unit = "queries", .total = total});
-  GANNET_ASSIGN_OR_RETURN(
-      eval::Retrieval retrieval,
-      eval::Retrieve(searcher, dataset.queries, options, pool,
-                     [&](uint64_t queries) { progress.Update(queries, queries); }));
+  const auto observe = [&](uint64_t queries) { progress.Update(queries, queries); };
+  eval::PipelineRetrieval result;
+  if (open.pipeline == nullptr) {
+    GANNET_ASSIGN_OR_RETURN(result.retrieval,
+                            eval::Retrieve(searcher, dataset.queries, options, pool, observe));
+  } else {
+    GANNET_ASSIGN_OR_RETURN(
+        result, eval::RetrieveByPipeline(*open.pipeline, searcher, dataset.queries, options, pool,
+                                         observe));
+  }
   progress.Finish();
-  retrieval.run.tag = "gannet";
-  return retrieval;
+  result.retrieval.run.tag = "gannet";
+  for (eval::StageTotals& stage : result.stages) {
+    if (stage.model.empty()) continue;
+    GANNET_ASSIGN_OR_RETURN(const auto folder,
+                            encoder::ModelFolder::Read(open.models->FolderOf(stage.model)));
+    GANNET_ASSIGN_OR_RETURN(stage.model_fingerprint, encoder::FingerprintOf(folder));
+  }
+  return result;
 }
 
 // The name of a folder, also where its path ends in a slash or is ".".
@@ -160,6 +190,7 @@ absl::StatusOr<eval::Report> Evaluate(const EvalFlags& flags) {
   GANNET_ASSIGN_OR_RETURN(const auto model,
                           encoder::Embedder::Open(model_folder, {.precision = precision}));
   fmt::print(stderr, "{}: {}\n", model->name(), model->ComputePath());
+  GANNET_ASSIGN_OR_RETURN(const OpenPipeline open, OpenPipelineFile(flags.pipeline));
   eval::Report report;
   GANNET_ASSIGN_OR_RETURN(report.provenance, DescribeInputs(flags, dataset, *model));
 
@@ -172,10 +203,13 @@ absl::StatusOr<eval::Report> Evaluate(const EvalFlags& flags) {
   GANNET_ASSIGN_OR_RETURN(const indexer::IndexReport indexed,
                           IndexCorpus(*model, *collection, dataset, pool));
   const eval::EvaluationRules& rules = report.provenance.rules;
+  GANNET_ASSIGN_OR_RETURN(const auto searcher, ranker::Searcher::Make(*model, *collection));
   GANNET_ASSIGN_OR_RETURN(
-      const eval::Retrieval retrieval,
-      AnswerQueries(*model, *collection, dataset,
+      eval::PipelineRetrieval answers,
+      AnswerQueries(searcher, open, dataset,
                     {.depth = flags.depth, .identical_ids = rules.identical_ids}, pool));
+  const eval::Retrieval& retrieval = answers.retrieval;
+  report.stages = std::move(answers.stages);
   if (!flags.run.empty()) GANNET_RETURN_IF_ERROR(eval::WriteRun(retrieval.run, flags.run));
 
   report.provenance.documents = indexed.counts.documents;
@@ -216,6 +250,8 @@ void AddEvalCommand(CLI::App& app, Action& action) {
       "--collection", flags->collection,
       "Keep the index in this folder, and use what it holds (else a temporary one)");
   command->add_option("--run", flags->run, "Write what was retrieved to this TREC run file");
+  command->add_option("--pipeline", flags->pipeline,
+                      "JSON file of stages that rank (docs/pipelines.md)");
   command->add_option("-k,--k", flags->depth, "Documents to retrieve per query")
       ->check(CLI::Range(kLeastDepth, kMostDepth))
       ->capture_default_str();

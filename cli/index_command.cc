@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/end_signals.h"
 #include "cli/model_location.h"
+#include "cli/term_model.h"
 #include "encoder/embed/embedder.h"
 #include "indexer/collection.h"
 #include "indexer/job/index_job.h"
@@ -30,6 +32,7 @@ struct IndexFlags {
   std::string shard = "0/1";
   std::string index;
   std::string vectors;
+  TermFlags terms;
   bool skip_bad_lines = false;
   int threads = base::AvailableProcessors();
 };
@@ -44,12 +47,12 @@ void PrintSkipped(const indexer::IndexCounts& counts) {
 }
 
 void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& model,
-                 const indexer::Collection& collection) {
+                 const indexer::CollectionInfo& info) {
   const indexer::IndexCounts& counts = report.counts;
   fmt::print("{} documents read ({}) in {}: {} encoded, {} unchanged; the collection holds {}\n",
              Count(counts.documents), indexer::CorpusFormatName(report.format),
              base::FormatMinutes(report.seconds), Count(report.encoded), Count(counts.unchanged),
-             Count(collection.size()));
+             Count(info.documents));
   if (report.resumed_records > 0) {
     fmt::print("went on behind {} records of an earlier run\n", Count(report.resumed_records));
   }
@@ -73,11 +76,26 @@ void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& mo
     fmt::print("{} ill-formed UTF-8 sequences were replaced by U+FFFD\n",
                Count(counts.replaced_sequences));
   }
+  const indexer::TermTotals& terms = info.terms;
+  if (terms.documents > 0) {
+    fmt::print("{} terms of {} documents in {}, {:.0f} bytes each\n", Count(terms.terms),
+               Count(terms.documents), base::FormatBytes(terms.bytes), terms.bytes_per_term());
+  }
   PrintSkipped(counts);
 }
 
 // What the flags say of a collection that is there already has to be what it was made with.
 absl::Status CheckSchema(const IndexFlags& flags, const indexer::CollectionSchema& schema) {
+  if (flags.terms.model.empty() && schema.terms) {
+    return absl::FailedPreconditionError(fmt::format(
+        "{}: keeps terms of model {} (from {}): name it with --terms", flags.collection.string(),
+        schema.terms->model_name, schema.terms->model_folder.string()));
+  }
+  if (!flags.terms.model.empty() && !schema.terms) {
+    return absl::FailedPreconditionError(
+        fmt::format("{}: was made without terms; `gannet collection add-terms` adds them",
+                    flags.collection.string()));
+  }
   const std::string_view format = indexer::VectorFormatName(schema.vector_format);
   if (!flags.vectors.empty() && flags.vectors != format) {
     return absl::FailedPreconditionError(fmt::format(
@@ -91,19 +109,37 @@ absl::Status CheckSchema(const IndexFlags& flags, const indexer::CollectionSchem
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<indexer::Collection>> OpenCollection(
-    const IndexFlags& flags, const encoder::Embedder& model) {
+// What a job writes to.
+struct IndexTarget {
+  std::unique_ptr<indexer::Collection> collection;
+  std::optional<TermModel> terms;  // Whose terms it keeps.
+};
+
+absl::StatusOr<IndexTarget> OpenTarget(const IndexFlags& flags, const encoder::Embedder& model) {
   constexpr indexer::Access kAccess = indexer::Access::kIndexing;
+  IndexTarget target;
   absl::StatusOr<std::unique_ptr<indexer::Collection>> existing =
       indexer::Collection::Open(flags.collection, {.access = kAccess});
-  if (existing.ok()) GANNET_RETURN_IF_ERROR(CheckSchema(flags, (*existing)->schema()));
-  if (!absl::IsNotFound(existing.status())) return existing;
+  if (!existing.ok() && !absl::IsNotFound(existing.status())) return existing.status();
+  std::optional<indexer::TermSchema> kept;
+  if (existing.ok()) {
+    GANNET_RETURN_IF_ERROR(CheckSchema(flags, (*existing)->schema()));
+    kept = (*existing)->schema().terms;
+    target.collection = *std::move(existing);
+  }
+  if (!flags.terms.model.empty()) {
+    GANNET_ASSIGN_OR_RETURN(target.terms, OpenTermModel(flags.terms, kept));
+  }
+  if (target.collection != nullptr) return target;
   indexer::CollectionSchema schema = indexer::CollectionSchema::Of(model);
   schema.index = flags.index;
+  if (target.terms) schema.terms = target.terms->schema;
   if (!flags.vectors.empty()) {
     GANNET_ASSIGN_OR_RETURN(schema.vector_format, indexer::ParseVectorFormat(flags.vectors));
   }
-  return indexer::Collection::OpenOrCreate(flags.collection, schema, {.access = kAccess});
+  GANNET_ASSIGN_OR_RETURN(target.collection, indexer::Collection::OpenOrCreate(
+                                                 flags.collection, schema, {.access = kAccess}));
+  return target;
 }
 
 absl::StatusOr<indexer::IndexJobOptions> ParseOptions(const IndexFlags& flags) {
@@ -129,17 +165,19 @@ absl::Status Index(const IndexFlags& flags) {
   GANNET_ASSIGN_OR_RETURN(const auto model,
                           encoder::Embedder::Open(model_folder, {.precision = precision}));
   fmt::print(stderr, "{}: {}\n", model->name(), model->ComputePath());
-  GANNET_ASSIGN_OR_RETURN(const auto collection, OpenCollection(flags, *model));
+  GANNET_ASSIGN_OR_RETURN(const IndexTarget target, OpenTarget(flags, *model));
+  indexer::Collection& collection = *target.collection;
+  if (target.terms) options.terms = target.terms->encoder.get();
   base::ThreadPool pool(flags.threads);
   EndSignals signals;
   options.stop = [&signals] { return !signals.received().empty(); };
   // Segments are put in place at once or not at all: their making may be ended at any moment.
   options.before_publish = [&signals] { signals.Release(); };
   const absl::StatusOr<indexer::IndexReport> report =
-      indexer::RunIndexJob(*model, *collection, options, pool);
+      indexer::RunIndexJob(*model, collection, options, pool);
   const auto goes_on = [&](std::string_view why) {
     return fmt::format("{}\n(the collection holds {} documents; running again goes on from there)",
-                       why, Count(collection->size()));
+                       why, Count(collection.size()));
   };
   if (!report.ok()) {
     return absl::Status(report.status().code(), goes_on(base::Message(report.status())));
@@ -147,7 +185,8 @@ absl::Status Index(const IndexFlags& flags) {
   if (report->stopped) {
     return absl::CancelledError(goes_on(fmt::format("stopped by {}", signals.received())));
   }
-  PrintReport(*report, *model, *collection);
+  GANNET_ASSIGN_OR_RETURN(const indexer::CollectionInfo info, collection.Info());
+  PrintReport(*report, *model, info);
   return absl::OkStatus();
 }
 
@@ -183,6 +222,12 @@ void AddIndexCommand(CLI::App& app, Action& action) {
                     "...); else chosen by size");
   index->add_option("--vectors", flags->vectors,
                     "How vectors are kept: fp32 (default), fp16, int8");
+  CLI::Option* const terms =
+      index->add_option("--terms", flags->terms.model,
+                        "BERT cross-encoder whose first layers read each document, for "
+                        "`gannet rerank --terms-collection` (PreTTR)");
+  AddTermOptions(*index, "terms-", flags->terms);
+  index->get_option("--terms-layer")->needs(terms);
   index
       ->add_option("--precision", flags->precision,
                    "How the model multiplies: fp32, bf16, int8, or auto for the machine's choice")

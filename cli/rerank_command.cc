@@ -2,42 +2,33 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
-#include <cstdint>
 #include <cstdio>
-#include <filesystem>
+#include <limits>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/file.h"
-#include "base/format.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/status.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
-#include "cli/model_location.h"
-#include "encoder/score/cross_encoder.h"
-#include "encoder/score/duo_encoder.h"
-#include "encoder/score/parade_scorer.h"
+#include "cli/pipeline_file.h"
+#include "cli/rerank_answer.h"
 #include "eval/dataset.h"
 #include "eval/metrics.h"
 #include "eval/rerank_requests.h"
 #include "eval/run_file.h"
-#include "ranker/rerank/cross_encoder_stage.h"
-#include "ranker/rerank/duo_stage.h"
-#include "ranker/rerank/parade_stage.h"
-#include "ranker/rerank/rerank_stage.h"
+#include "ranker/pipeline/pipeline.h"
 
 namespace gannet::cli {
 namespace {
 
-using OrderedJson = nlohmann::ordered_json;
-
 struct RerankFlags {
+  std::string pipeline;  // A file, or else stages of these:
   std::string model;
   std::string duo;  // Empty: no second stage.
   size_t duo_depth = 30;
@@ -51,138 +42,86 @@ struct RerankFlags {
   size_t max_tokens = 0;
   std::optional<std::string> instruction;
   std::string windows = "none";
-  ranker::WindowOptions window_options = ranker::WindowOptions::MaxP();
+  // What is not given is as MaxP or PARADE have it.
+  std::optional<size_t> window_words, window_stride, window_limit;
   std::string tag = "gannet-rerank";
   int threads = base::AvailableProcessors();
   bool json = false;
+  bool explain = false;
 };
 
-// The models of a re-ranking and the stages that use them.
-struct Stages {
-  std::unique_ptr<const encoder::CrossEncoder> model;
-  std::unique_ptr<const encoder::ParadeScorer> parade_model;
-  std::unique_ptr<const encoder::DuoEncoder> duo_model;
-  std::vector<std::unique_ptr<const ranker::RerankStage>> owned;
-  std::vector<ranker::StagePlan> plan;
-
-  void Add(std::unique_ptr<const ranker::RerankStage> stage, size_t depth) {
-    plan.push_back({stage.get(), depth});
-    owned.push_back(std::move(stage));
-  }
-};
-
-// The first stage: a cross-encoder, over windows where the flags say so.
-absl::Status AddCrossEncoder(const RerankFlags& flags, const std::filesystem::path& folder,
-                             encoder::Precision precision, Stages& stages) {
-  encoder::CrossEncoderOptions model_options;
-  model_options.model.precision = precision;
-  model_options.max_tokens = flags.max_tokens;
-  model_options.instruction = flags.instruction;
-  GANNET_ASSIGN_OR_RETURN(stages.model, encoder::CrossEncoder::Open(folder, model_options));
-  fmt::print(stderr, "{}: {}\n", stages.model->name(), stages.model->ComputePath());
-  ranker::CrossEncoderStageOptions options;
-  if (flags.windows != "none") {
-    options.windows = flags.window_options;
-    GANNET_ASSIGN_OR_RETURN(options.window_score, ranker::ParseWindowScore(flags.windows));
-  }
-  GANNET_ASSIGN_OR_RETURN(auto mono, ranker::CrossEncoderStage::Make(*stages.model, options));
-  stages.Add(std::move(mono), flags.depth);
-  return absl::OkStatus();
+ranker::WindowOptions Windows(const RerankFlags& flags, ranker::WindowOptions options) {
+  options.words = flags.window_words.value_or(options.words);
+  options.stride = flags.window_stride.value_or(options.stride);
+  options.most = flags.window_limit.value_or(options.most);
+  return options;
 }
 
-absl::StatusOr<Stages> OpenStages(const RerankFlags& flags) {
-  Stages stages;
+// The first stage that the flags describe: a cross-encoder, over windows where they say so.
+absl::StatusOr<ranker::StageMethod> FirstStage(const RerankFlags& flags,
+                                               encoder::Precision precision) {
+  if (flags.windows == "parade") {
+    return ranker::ParadeMethod{.model = flags.model,
+                                .precision = precision,
+                                .windows = Windows(flags, ranker::WindowOptions::Parade())};
+  }
+  ranker::CrossEncoderMethod method{.model = flags.model,
+                                    .precision = precision,
+                                    .max_tokens = flags.max_tokens,
+                                    .instruction = flags.instruction};
+  if (flags.windows != "none") {
+    method.windows = Windows(flags, ranker::WindowOptions::MaxP());
+    GANNET_ASSIGN_OR_RETURN(method.window_score, ranker::ParseWindowScore(flags.windows));
+  }
+  return method;
+}
+
+// The pipeline that the flags name or describe.
+absl::StatusOr<ranker::PipelineSpec> SpecOf(const RerankFlags& flags) {
+  if (flags.pipeline.empty() == flags.model.empty()) {
+    return absl::InvalidArgumentError("expected either --pipeline or --model");
+  }
+  if (!flags.pipeline.empty()) return ReadPipelineFile(flags.pipeline);
   GANNET_ASSIGN_OR_RETURN(const encoder::Precision precision,
                           encoder::ParsePrecision(flags.precision));
-  GANNET_ASSIGN_OR_RETURN(const std::filesystem::path folder, ResolveModel(flags.model));
-  if (flags.windows == "parade") {
-    encoder::ParadeOptions options;
-    options.model.precision = precision;
-    GANNET_ASSIGN_OR_RETURN(stages.parade_model, encoder::ParadeScorer::Open(folder, options));
-    stages.Add(std::make_unique<ranker::ParadeStage>(*stages.parade_model), flags.depth);
-  } else {
-    GANNET_RETURN_IF_ERROR(AddCrossEncoder(flags, folder, precision, stages));
+  ranker::PipelineSpec spec;
+  GANNET_ASSIGN_OR_RETURN(ranker::StageMethod first, FirstStage(flags, precision));
+  spec.stages.push_back({.method = std::move(first), .depth = flags.depth});
+  if (!flags.duo.empty()) {
+    spec.stages.push_back({.method = ranker::DuoMethod{.model = flags.duo, .precision = precision},
+                           .depth = flags.duo_depth});
   }
-  if (flags.duo.empty()) return stages;
-  GANNET_ASSIGN_OR_RETURN(const std::filesystem::path duo_folder, ResolveModel(flags.duo));
-  encoder::DuoOptions duo_options;
-  duo_options.model.precision = precision;
-  GANNET_ASSIGN_OR_RETURN(stages.duo_model, encoder::DuoEncoder::Open(duo_folder, duo_options));
-  stages.Add(std::make_unique<ranker::DuoStage>(*stages.duo_model), flags.duo_depth);
-  return stages;
+  return spec;
 }
 
-// What happened to the candidates of all queries.
-struct Tally {
-  uint64_t queries = 0;
-  uint64_t candidates = 0;
-  uint64_t cut = 0;       // Longer than the model reads.
-  uint64_t unscored = 0;  // Why, of the first:
-  std::string first_problem;
-  double seconds = 0;
+// A pipeline at work on one query after the other.
+struct Reranking {
+  const RerankFlags& flags;
+  const ranker::Pipeline& pipeline;
+  base::ThreadPool& pool;
+  RerankTally tally = {};
 
-  void Add(const eval::RerankRequest& request) {
-    ++queries;
-    for (const ranker::Candidate& candidate : request.candidates) {
-      ++candidates;
-      if (candidate.tokens.cut()) ++cut;
-      if (candidate.status.ok()) continue;
-      if (unscored++ > 0) continue;
-      first_problem = fmt::format("query \"{}\", document \"{}\": {}", request.query_id,
-                                  candidate.id, base::Message(candidate.status));
-    }
-  }
-
-  // For people, on standard error.
-  void Print() const {
-    fmt::print(stderr, "{} candidates of {} queries in {:.1f} s, {} longer than the model reads\n",
-               base::GroupThousands(candidates), base::GroupThousands(queries), seconds,
-               base::GroupThousands(cut));
-    if (unscored > 0) {
-      base::LogWarning(fmt::format("{} candidates have no score and follow those that have; {}",
-                                   unscored, first_problem));
-    }
-  }
+  // Ranks the candidates of `request` and returns its line of JSON.
+  absl::StatusOr<std::string> Rank(eval::RerankRequest& request);
 };
 
-absl::Status Rerank(const Stages& stages, eval::RerankRequest& request, base::ThreadPool& pool,
-                    Tally& tally) {
+absl::StatusOr<std::string> Reranking::Rank(eval::RerankRequest& request) {
+  using Explain = ranker::PipelineRequest::Explain;
   const auto start = std::chrono::steady_clock::now();
-  GANNET_RETURN_IF_ERROR(
-      base::Annotate(ranker::RunStages(request.query, stages.plan, request.candidates, pool),
-                     fmt::format("query \"{}\"", request.query_id)));
-  tally.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  tally.Add(request);
-  return absl::OkStatus();
-}
-
-OrderedJson HitJson(const ranker::Candidate& candidate, size_t rank) {
-  OrderedJson scores = OrderedJson::object();
-  for (const ranker::StageScore& stage : candidate.stage_scores) scores[stage.stage] = stage.score;
-  OrderedJson hit = {
-      {"rank", rank},
-      {"id", candidate.id},
-      {"score", candidate.score},
-      {"stage_scores", scores},
-      {"tokens", {{"total", candidate.tokens.total}, {"read", candidate.tokens.read}}}};
-  if (candidate.window) {
-    hit["window"] = {{"index", candidate.window->index},
-                     {"count", candidate.window->count},
-                     {"first_byte", candidate.window->first_byte},
-                     {"bytes", candidate.window->bytes}};
+  auto answer = pipeline.Rerank(std::move(request.candidates),
+                                {.query = request.query,
+                                 .k = std::numeric_limits<size_t>::max(),
+                                 .explain = flags.explain ? Explain::kYes : Explain::kNo},
+                                pool);
+  if (!answer.ok()) {
+    return base::Annotate(answer.status(), fmt::format("query \"{}\"", request.query_id));
   }
-  if (!candidate.status.ok()) hit["error"] = base::Message(candidate.status);
-  return hit;
-}
-
-// One line: {"id": "q1", "hits": [...]}
-std::string AnswerLine(const eval::RerankRequest& request) {
-  OrderedJson hits = OrderedJson::array();
-  for (size_t i = 0; i < request.candidates.size(); ++i) {
-    hits.push_back(HitJson(request.candidates[i], i + 1));
-  }
-  const OrderedJson answer = {{"id", request.query_id}, {"hits", std::move(hits)}};
-  return answer.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+  request.candidates = std::move(answer->hits);
+  tally.Add(request, answer->stages,
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  // Without a pipeline's budgets and drops there is nothing to report but times.
+  if (flags.pipeline.empty()) answer->stages.clear();
+  return AnswerLine(request, answer->stages);
 }
 
 absl::Status WriteText(const std::string& text, const std::string& output) {
@@ -191,17 +130,16 @@ absl::Status WriteText(const std::string& text, const std::string& output) {
   return absl::OkStatus();
 }
 
-absl::Status RerankRequests(const RerankFlags& flags, const Stages& stages,
-                            base::ThreadPool& pool) {
+absl::Status RerankRequests(Reranking& reranking) {
+  const RerankFlags& flags = reranking.flags;
   GANNET_ASSIGN_OR_RETURN(std::vector<eval::RerankRequest> requests,
                           eval::ReadRerankRequests(flags.input));
-  Tally tally;
   std::string answers;
   for (eval::RerankRequest& request : requests) {
-    GANNET_RETURN_IF_ERROR(Rerank(stages, request, pool, tally));
-    answers += AnswerLine(request);
+    GANNET_ASSIGN_OR_RETURN(const std::string line, reranking.Rank(request));
+    answers += line;
   }
-  tally.Print();
+  reranking.tally.Print();
   return WriteText(answers, flags.output);
 }
 
@@ -222,7 +160,8 @@ std::string CompareRuns(const eval::Run& before, const eval::Run& after,
   return text;
 }
 
-absl::Status RerankRun(const RerankFlags& flags, const Stages& stages, base::ThreadPool& pool) {
+absl::Status RerankRun(Reranking& reranking) {
+  const RerankFlags& flags = reranking.flags;
   GANNET_ASSIGN_OR_RETURN(const eval::Dataset dataset,
                           eval::OpenDataset(flags.dataset, flags.split));
   const eval::EvaluationRules rules;
@@ -234,19 +173,18 @@ absl::Status RerankRun(const RerankFlags& flags, const Stages& stages, base::Thr
                                  retrieved.unjudged_queries(), flags.run,
                                  dataset.QrelsFile().string()));
   }
-  Tally tally;
   eval::Run after{.tag = flags.tag, .rankings = {}};
   std::string answers;
   base::Progress progress({.label = "re-ranking", .unit = "queries", .total = retrieved.size()});
   for (size_t i = 0; i < retrieved.size(); ++i) {
     eval::RerankRequest request = retrieved.MakeRequest(i);
-    GANNET_RETURN_IF_ERROR(Rerank(stages, request, pool, tally));
+    GANNET_ASSIGN_OR_RETURN(const std::string line, reranking.Rank(request));
     after.rankings.push_back(eval::MakeRanking(request));
-    if (flags.json) answers += AnswerLine(request);
+    if (flags.json) answers += line;
     progress.Update(i + 1, i + 1);
   }
   progress.Finish();
-  tally.Print();
+  reranking.tally.Print();
   GANNET_RETURN_IF_ERROR(flags.json ? base::WriteFileAtomically(flags.output, answers)
                                     : eval::WriteRun(after, flags.output));
   fmt::print("{}", CompareRuns(retrieved.run(), after, dataset, rules));
@@ -260,63 +198,69 @@ absl::Status RunRerank(const RerankFlags& flags) {
   if (!flags.run.empty() && flags.output.empty()) {
     return absl::InvalidArgumentError("--run: say with --output where the re-ranked run goes");
   }
-  GANNET_ASSIGN_OR_RETURN(const Stages stages, OpenStages(flags));
+  GANNET_ASSIGN_OR_RETURN(const ranker::PipelineSpec spec, SpecOf(flags));
+  ranker::ModelRegistry models(ModelsByFolderOrCache());
+  GANNET_ASSIGN_OR_RETURN(const auto pipeline,
+                          ranker::Pipeline::Make(spec, models, ranker::ModelAccess::kOpen));
   base::ThreadPool pool(flags.threads);
-  return flags.run.empty() ? RerankRequests(flags, stages, pool) : RerankRun(flags, stages, pool);
+  Reranking reranking{.flags = flags, .pipeline = *pipeline, .pool = pool};
+  return flags.run.empty() ? RerankRequests(reranking) : RerankRun(reranking);
 }
 
-void AddModelOptions(CLI::App& command, RerankFlags& flags) {
-  command.add_option("--model", flags.model, "Cross-encoder: a folder, or a name in the cache")
-      ->required();
-  command.add_option("--duo", flags.duo, "Pairwise model for the head of the list");
-  command.add_option("--duo-depth", flags.duo_depth, "Candidates that are compared in pairs")
-      ->check(CLI::Range(2, 200))
-      ->capture_default_str();
-  command
-      .add_option("--precision", flags.precision,
-                  "How the models multiply: fp32, bf16, int8, or auto for the machine's choice")
-      ->capture_default_str();
-  command
-      .add_option("--max-tokens", flags.max_tokens,
-                  "Longest pair of query and passage in tokens (0: what the model says)")
-      ->capture_default_str();
-  command.add_option("--instruction", flags.instruction,
-                     "What passages are judged by, for models that are asked in words");
-  command.add_option("--threads", flags.threads, "Threads to work with")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+// The options that describe stages, of which a pipeline has its own.
+std::vector<CLI::Option*> AddModelOptions(CLI::App& command, RerankFlags& flags) {
+  return {
+      command.add_option("--model", flags.model, "Cross-encoder: a folder, or a name in the cache"),
+      command.add_option("--duo", flags.duo, "Pairwise model for the head of the list"),
+      command.add_option("--duo-depth", flags.duo_depth, "Candidates that are compared in pairs")
+          ->check(CLI::Range(2, 200))
+          ->capture_default_str(),
+      command
+          .add_option("--precision", flags.precision,
+                      "How the models multiply: fp32, bf16, int8, or auto for the machine's choice")
+          ->capture_default_str(),
+      command
+          .add_option("--max-tokens", flags.max_tokens,
+                      "Longest pair of query and passage in tokens (0: what the model says)")
+          ->capture_default_str(),
+      command.add_option("--instruction", flags.instruction,
+                         "What passages are judged by, for models that are asked in words")};
 }
 
-void AddWindowOptions(CLI::App& command, RerankFlags& flags) {
-  command
-      .add_option(
-          "--windows", flags.windows,
-          "Read long texts in windows and score them by the best (max), the first, the sum, "
-          "or as a PARADE model does; none reads the beginning")
-      ->check(CLI::IsMember({"none", "max", "first", "sum", "parade"}))
-      ->capture_default_str();
-  ranker::WindowOptions& options = flags.window_options;
-  command.add_option("--window-words", options.words, "Words of a window")
-      ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
-  command.add_option("--window-stride", options.stride, "Words from one window to the next")
-      ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
-  command
-      .add_option("--window-limit", options.most,
-                  "Windows of one text: the first, the last, and some between them")
-      ->check(CLI::Range(1, 10'000))
-      ->capture_default_str();
+std::vector<CLI::Option*> AddWindowOptions(CLI::App& command, RerankFlags& flags) {
+  return {command
+              .add_option("--windows", flags.windows,
+                          "Read long texts in windows and score them by the best (max), the first, "
+                          "the sum, or as a PARADE model does; none reads the beginning")
+              ->check(CLI::IsMember({"none", "max", "first", "sum", "parade"}))
+              ->capture_default_str(),
+          command.add_option("--window-words", flags.window_words, "Words of a window (150)")
+              ->check(CLI::Range(1, 100'000)),
+          command
+              .add_option("--window-stride", flags.window_stride,
+                          "Words from one window to the next (75; parade 100)")
+              ->check(CLI::Range(1, 100'000)),
+          command
+              .add_option("--window-limit", flags.window_limit,
+                          "Windows of one text: the first, the last, and some between them (30; "
+                          "parade 16)")
+              ->check(CLI::Range(1, 10'000))};
+}
+
+void AddStageOptions(CLI::App& command, RerankFlags& flags) {
+  CLI::Option* const pipeline = command.add_option(
+      "--pipeline", flags.pipeline, "JSON file of the stages, instead of the flags about models");
+  for (CLI::Option* const option : AddModelOptions(command, flags)) pipeline->excludes(option);
+  for (CLI::Option* const option : AddWindowOptions(command, flags)) pipeline->excludes(option);
 }
 
 }  // namespace
 
 void AddRerankCommand(CLI::App& app, Action& action) {
   const auto flags = std::make_shared<RerankFlags>();
-  CLI::App* command =
-      app.add_subcommand("rerank", "Re-order the passages of queries with a cross-encoder");
-  AddModelOptions(*command, *flags);
-  AddWindowOptions(*command, *flags);
+  CLI::App* command = app.add_subcommand(
+      "rerank", "Re-order the passages of queries with a cross-encoder or a pipeline");
+  AddStageOptions(*command, *flags);
   CLI::Option* input =
       command->add_option("--input", flags->input,
                           "JSONL file of queries with their passages, or - for standard input");
@@ -337,6 +281,11 @@ void AddRerankCommand(CLI::App& app, Action& action) {
   command->add_option("--tag", flags->tag, "Tag of the run that is written")->capture_default_str();
   command->add_flag("--json", flags->json,
                     "Write JSONL with all stage scores instead of a run; --input always does");
+  command->add_flag("--explain", flags->explain,
+                    "Say in the JSONL which window, or which tokens, made a score");
+  command->add_option("--threads", flags->threads, "Threads to work with")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   command->callback([flags, &action] { action = [flags] { return RunRerank(*flags); }; });
 }
 

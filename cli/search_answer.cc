@@ -6,26 +6,12 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "cli/one_line.h"
+#include "cli/ranking_json.h"
+#include "cli/ranking_text.h"
+
 namespace gannet::cli {
 namespace {
-
-// A text on one line of at most `columns` bytes: white space and control characters, which could
-// steer a terminal, become single spaces; what does not fit ends in "...".
-std::string OneLine(std::string_view text, size_t columns) {
-  std::string line;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool blank = byte <= ' ' || byte == 0x7F;
-    if (blank && (line.empty() || line.back() == ' ')) continue;
-    line += blank ? ' ' : c;
-    if (line.size() > columns + 4) break;
-  }
-  if (!line.empty() && line.back() == ' ') line.pop_back();
-  if (line.size() <= columns) return line;
-  size_t end = columns > 3 ? columns - 3 : 0;
-  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80) --end;
-  return line.substr(0, end) + "...";
-}
 
 std::string Milliseconds(uint64_t microseconds) {
   return fmt::format("{:.1f} ms", static_cast<double>(microseconds) / 1000);
@@ -50,6 +36,15 @@ std::string RenderTable(const SearchAnswer& answer, size_t columns) {
     const std::string text =
         OneLine(hit.document.text, columns > kIndent + 8 ? columns - kIndent : 8);
     if (!text.empty()) table += fmt::format("{:{}}{}\n", "", kIndent, text);
+    for (const ranker::Explanation& explanation : hit.explanations) {
+      table += fmt::format("{:{}}{}\n", "", kIndent,
+                           ExplanationText(explanation, hit.document.title, hit.document.text,
+                                           columns > kIndent + 8 ? columns - kIndent : 8));
+    }
+    if (!hit.error.empty()) {
+      table += fmt::format("{:{}}not scored by the last stage: {}\n", "", kIndent,
+                           OneLine(hit.error, columns));
+    }
   }
   table +=
       fmt::format("{} hits in {} (query to vector {}, search {}); query of {} tokens",
@@ -58,25 +53,32 @@ std::string RenderTable(const SearchAnswer& answer, size_t columns) {
   if (answer.query_tokens.cut()) {
     table += fmt::format(", longer than the model reads: cut to {}", answer.query_tokens.read);
   }
-  return table + "\n";
+  table += "\n";
+  for (const ranker::StageReport& report : answer.stages) table += ReportText(report) + "\n";
+  return table;
 }
 
 std::string RenderJson(const SearchAnswer& answer) {
   nlohmann::ordered_json hits = nlohmann::ordered_json::array();
   for (size_t i = 0; i < answer.hits.size(); ++i) {
     const SearchAnswer::ShownHit& hit = answer.hits[i];
-    nlohmann::ordered_json stages = nlohmann::ordered_json::object();
-    for (const ranker::StageScore& stage : hit.stage_scores) stages[stage.stage] = stage.score;
-    hits.push_back({{"rank", i + 1},
-                    {"id", hit.document.id},
-                    {"score", hit.score},
-                    {"stage_scores", stages},
-                    {"title", hit.document.title},
-                    {"text", hit.document.text},
-                    {"metadata", nlohmann::ordered_json::parse(hit.document.metadata_json, nullptr,
-                                                               /*allow_exceptions=*/false)}});
+    nlohmann::ordered_json json = {
+        {"rank", i + 1},
+        {"id", hit.document.id},
+        {"score", hit.score},
+        {"stage_scores", ScoresJson(hit.stage_scores)},
+        {"title", hit.document.title},
+        {"text", hit.document.text},
+        {"metadata", nlohmann::ordered_json::parse(hit.document.metadata_json, nullptr,
+                                                   /*allow_exceptions=*/false)}};
+    if (!hit.explanations.empty()) {
+      json["explanations"] =
+          ExplanationsJson(hit.explanations, hit.document.title, hit.document.text);
+    }
+    if (!hit.error.empty()) json["error"] = hit.error;
+    hits.push_back(std::move(json));
   }
-  const nlohmann::ordered_json json = {
+  nlohmann::ordered_json json = {
       {"query", answer.query},
       {"collection", answer.collection},
       {"model", {{"name", answer.model_name}, {"fingerprint", answer.model_fingerprint}}},
@@ -86,6 +88,7 @@ std::string RenderJson(const SearchAnswer& answer) {
         {"retrieve", answer.retrieve_us},
         {"total", answer.total_us}}},
       {"hits", hits}};
+  if (!answer.stages.empty()) json["stages"] = ReportsJson(answer.stages);
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 

@@ -9,6 +9,8 @@
 #include "encoder/embed/embedder.h"
 #include "indexer/collection.h"
 #include "ranker/hit.h"
+#include "ranker/pipeline/pipeline.h"
+#include "ranker/rerank/rerank_stage.h"
 
 namespace gannet::cli {
 
@@ -18,6 +20,8 @@ struct SearchAnswer {
     indexer::Document document;
     float score = 0;
     std::vector<ranker::StageScore> stage_scores;
+    std::vector<ranker::Explanation> explanations = {};
+    std::string error = {};  // Why the last stage could not score it.
   };
 
   std::string query;
@@ -29,10 +33,12 @@ struct SearchAnswer {
   uint64_t encode_us = 0;
   uint64_t retrieve_us = 0;
   uint64_t total_us = 0;
+  std::vector<ranker::StageReport> stages = {};  // Of a pipeline.
 };
 
 // For people: rank, score, id, title and the beginning of the text, each hit on two lines of at
-// most `columns` bytes; then what was read of the query and how long it took.
+// most `columns` bytes, and a line for each explanation; then what was read of the query, how long
+// it took, and what the stages of a pipeline did.
 std::string RenderTable(const SearchAnswer& answer, size_t columns);
 
 // For programs: one JSON object, with the whole text and metadata of each hit.

@@ -12,18 +12,22 @@
 #include <string>
 #include <string_view>
 
+#include "base/file.h"
 #include "base/status.h"
 #include "base/thread_pool.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/model_location.h"
+#include "cli/pipeline_file.h"
 #include "cli/search_answer.h"
 #include "encoder/embed/embedder.h"
 #include "indexer/collection.h"
 #include "indexer/filter/filter.h"
+#include "ranker/pipeline/pipeline.h"
 #include "ranker/searcher.h"
 #include "service/address.h"
 #include "service/client.h"
+#include "service/pipeline_message.h"
 
 namespace gannet::cli {
 namespace {
@@ -33,6 +37,9 @@ struct SearchFlags {
   std::string query;
   size_t k = 10;
   std::string filter;
+  std::string pipeline;  // A file, or with --server a name there.
+  bool explain = false;
+  int time_budget_ms = 0;  // 0: none.
   bool exact = false;
   size_t effort = 0;
   std::string model;
@@ -58,41 +65,136 @@ absl::StatusOr<std::unique_ptr<const encoder::Embedder>> OpenModelOf(
 
 uint64_t Microseconds(double seconds) { return static_cast<uint64_t>(seconds * 1e6); }
 
+// A collection with its model, open for one search.
+struct OpenCollection {
+  std::unique_ptr<const indexer::Collection> collection;
+  std::unique_ptr<const encoder::Embedder> model;
+  ranker::Searcher searcher;
+};
+
+absl::StatusOr<OpenCollection> OpenFolder(const SearchFlags& flags) {
+  GANNET_ASSIGN_OR_RETURN(auto collection, indexer::Collection::Open(flags.collection));
+  GANNET_ASSIGN_OR_RETURN(auto model, OpenModelOf(*collection, flags.model));
+  GANNET_ASSIGN_OR_RETURN(const auto searcher, ranker::Searcher::Make(*model, *collection));
+  return OpenCollection{std::move(collection), std::move(model), searcher};
+}
+
+void TakeTimings(const ranker::SearchTimings& timings, SearchAnswer& answer) {
+  answer.encode_us = Microseconds(timings.encode_seconds);
+  answer.retrieve_us = Microseconds(timings.retrieve_seconds);
+}
+
+// Adds the hits whose vectors are nearest.
+absl::Status SearchVectors(const SearchFlags& flags, const OpenCollection& open,
+                           const indexer::CollectionSearch& search, base::ThreadPool& pool,
+                           SearchAnswer& answer) {
+  const std::string_view query = flags.query;
+  GANNET_ASSIGN_OR_RETURN(const auto results,
+                          open.searcher.Search(std::span(&query, 1), search, pool));
+  const ranker::SearchResult& result = results.front();
+  GANNET_RETURN_IF_ERROR(base::Annotate(result.status, "query"));
+  answer.query_tokens = result.query_tokens;
+  TakeTimings(result.timings, answer);
+  for (const ranker::Hit& hit : result.hits) {
+    GANNET_ASSIGN_OR_RETURN(indexer::Document document, open.collection->Get(hit.key));
+    answer.hits.push_back({std::move(document), hit.score, hit.stage_scores});
+  }
+  return absl::OkStatus();
+}
+
+// Adds the hits of a pipeline. Its models are opened before its time begins.
+absl::Status SearchByPipeline(const SearchFlags& flags, const OpenCollection& open,
+                              const indexer::CollectionSearch& search,
+                              const ranker::Pipeline& pipeline, base::ThreadPool& pool,
+                              SearchAnswer& answer) {
+  using Request = ranker::PipelineRequest;
+  Request request{.query = flags.query,
+                  .k = flags.k,
+                  .explain = flags.explain ? Request::Explain::kYes : Request::Explain::kNo,
+                  .search = search};
+  if (flags.time_budget_ms > 0) {
+    request.deadline =
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(flags.time_budget_ms);
+  }
+  GANNET_ASSIGN_OR_RETURN(ranker::PipelineAnswer found,
+                          pipeline.Search(open.searcher, request, pool));
+  answer.query_tokens = found.query_tokens;
+  TakeTimings(found.timings, answer);
+  answer.stages = std::move(found.stages);
+  for (ranker::Candidate& hit : found.hits) {
+    answer.hits.push_back({{hit.id, hit.title, hit.text, hit.metadata_json},
+                           hit.score,
+                           std::move(hit.stage_scores),
+                           std::move(hit.explanations),
+                           std::string(base::Message(hit.status))});
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<SearchAnswer> SearchFolder(const SearchFlags& flags) {
   std::optional<indexer::Filter> filter;
   if (!flags.filter.empty()) {
     GANNET_ASSIGN_OR_RETURN(filter, indexer::Filter::Parse(flags.filter));
   }
-  GANNET_ASSIGN_OR_RETURN(const auto collection, indexer::Collection::Open(flags.collection));
-  GANNET_ASSIGN_OR_RETURN(const auto model, OpenModelOf(*collection, flags.model));
-  GANNET_ASSIGN_OR_RETURN(const auto searcher, ranker::Searcher::Make(*model, *collection));
+  ranker::ModelRegistry models(ModelsByFolderOrCache());
+  std::unique_ptr<const ranker::Pipeline> pipeline;
+  if (!flags.pipeline.empty()) {
+    GANNET_ASSIGN_OR_RETURN(const auto spec, ReadPipelineFile(flags.pipeline));
+    GANNET_ASSIGN_OR_RETURN(pipeline,
+                            ranker::Pipeline::Make(spec, models, ranker::ModelAccess::kOpen));
+  }
+  GANNET_ASSIGN_OR_RETURN(const OpenCollection open, OpenFolder(flags));
   base::ThreadPool pool(flags.threads);
   const indexer::CollectionSearch search{
       .k = flags.k,
       .filter = filter ? &*filter : nullptr,
       .effort = flags.effort,
       .mode = flags.exact ? indexer::SearchMode::kExact : indexer::SearchMode::kAutomatic};
-
-  const std::string_view query = flags.query;
-  const auto start = std::chrono::steady_clock::now();
-  GANNET_ASSIGN_OR_RETURN(const auto results, searcher.Search(std::span(&query, 1), search, pool));
-  const ranker::SearchResult& result = results.front();
-  GANNET_RETURN_IF_ERROR(base::Annotate(result.status, "query"));
   SearchAnswer answer{.query = flags.query,
                       .collection = flags.collection,
-                      .model_name = model->name(),
-                      .model_fingerprint = model->fingerprint(),
+                      .model_name = open.model->name(),
+                      .model_fingerprint = open.model->fingerprint(),
                       .hits = {},
-                      .query_tokens = result.query_tokens,
-                      .encode_us = Microseconds(result.timings.encode_seconds),
-                      .retrieve_us = Microseconds(result.timings.retrieve_seconds)};
-  for (const ranker::Hit& hit : result.hits) {
-    GANNET_ASSIGN_OR_RETURN(indexer::Document document, collection->Get(hit.key));
-    answer.hits.push_back({std::move(document), hit.score, hit.stage_scores});
-  }
+                      .query_tokens = {}};
+  const auto start = std::chrono::steady_clock::now();
+  GANNET_RETURN_IF_ERROR(pipeline == nullptr
+                             ? SearchVectors(flags, open, search, pool, answer)
+                             : SearchByPipeline(flags, open, search, *pipeline, pool, answer));
   answer.total_us =
       Microseconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   return answer;
+}
+
+// With a file of that name the pipeline goes along, otherwise it is one of the server's.
+absl::Status AddPipeline(const SearchFlags& flags, v1::SearchRequest& request) {
+  if (flags.pipeline.empty()) return absl::OkStatus();
+  request.set_explain(flags.explain);
+  if (flags.time_budget_ms > 0) {
+    request.set_time_budget_ms(static_cast<uint32_t>(flags.time_budget_ms));
+  }
+  std::error_code ignored;
+  if (!std::filesystem::exists(flags.pipeline, ignored)) {
+    request.set_pipeline_name(flags.pipeline);
+    return absl::OkStatus();
+  }
+  GANNET_ASSIGN_OR_RETURN(const std::string json, base::ReadFile(flags.pipeline));
+  absl::StatusOr<v1::Pipeline> pipeline = service::WritePipeline(json);
+  if (!pipeline.ok()) return base::Annotate(pipeline.status(), flags.pipeline);
+  *request.mutable_pipeline() = *std::move(pipeline);
+  return absl::OkStatus();
+}
+
+SearchAnswer::ShownHit ReadHit(const v1::Hit& hit) {
+  SearchAnswer::ShownHit shown{
+      {hit.id(), hit.title(), hit.text(), hit.metadata_json()}, hit.score(), {}};
+  for (const v1::StageScore& stage : hit.stage_scores()) {
+    shown.stage_scores.push_back({stage.stage(), stage.score()});
+  }
+  for (const v1::Explanation& explanation : hit.explanations()) {
+    shown.explanations.push_back(service::ReadExplanation(explanation));
+  }
+  shown.error = hit.error();
+  return shown;
 }
 
 absl::StatusOr<SearchAnswer> SearchServer(const SearchFlags& flags) {
@@ -104,6 +206,7 @@ absl::StatusOr<SearchAnswer> SearchServer(const SearchFlags& flags) {
   request.set_query(flags.query);
   request.set_k(static_cast<uint32_t>(flags.k));
   request.set_view(v1::DOCUMENT_VIEW_FULL);
+  GANNET_RETURN_IF_ERROR(AddPipeline(flags, request));
   GANNET_ASSIGN_OR_RETURN(const v1::SearchResponse response, client.Search(request));
 
   SearchAnswer answer{.query = flags.query,
@@ -116,13 +219,9 @@ absl::StatusOr<SearchAnswer> SearchServer(const SearchFlags& flags) {
                       .encode_us = response.timings().encode_us(),
                       .retrieve_us = response.timings().retrieve_us(),
                       .total_us = response.timings().total_us()};
-  for (const v1::Hit& hit : response.hits()) {
-    SearchAnswer::ShownHit shown{
-        {hit.id(), hit.title(), hit.text(), hit.metadata_json()}, hit.score(), {}};
-    for (const v1::StageScore& stage : hit.stage_scores()) {
-      shown.stage_scores.push_back({stage.stage(), stage.score()});
-    }
-    answer.hits.push_back(std::move(shown));
+  for (const v1::Hit& hit : response.hits()) answer.hits.push_back(ReadHit(hit));
+  for (const v1::StageReport& report : response.stages()) {
+    answer.stages.push_back(service::ReadReport(report));
   }
   return answer;
 }
@@ -166,6 +265,18 @@ void AddSearchCommand(CLI::App& app, Action& action) {
                    "Only documents whose metadata this holds for, as JSON: {\"field\": \"lang\", "
                    "\"equals\": \"en\"} (docs/collections.md)")
       ->excludes(server);
+  CLI::Option* const pipeline = search->add_option(
+      "--pipeline", flags->pipeline,
+      "JSON file of stages that rank (docs/pipelines.md); with --server also a name there");
+  search
+      ->add_flag("--explain", flags->explain,
+                 "Say which window, or which tokens, made the scores of a hit")
+      ->needs(pipeline);
+  search
+      ->add_option("--time-budget-ms", flags->time_budget_ms,
+                   "Skip stages that would take longer than this in all")
+      ->check(CLI::Range(1, 3'600'000))
+      ->needs(pipeline);
   search->add_flag("--exact", flags->exact, "Compare with every vector instead of by the index")
       ->excludes(server);
   search

@@ -7,6 +7,8 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/format.h"
@@ -16,8 +18,10 @@
 #include "cli/commands.h"
 #include "cli/end_signals.h"
 #include "cli/model_location.h"
+#include "cli/pipeline_file.h"
 #include "service/address.h"
 #include "service/catalog.h"
+#include "service/pipeline_catalog.h"
 #include "service/server.h"
 
 namespace gannet::cli {
@@ -26,24 +30,50 @@ namespace {
 struct ServeFlags {
   std::vector<std::string> collections;  // NAME=DIR
   std::vector<std::string> models;
+  std::vector<std::string> pipelines;  // NAME=FILE
   service::ServerOptions server;
+  service::PipelineLimits pipeline_limits;
   std::string listen = service::FormatAddress(server.listen);
   int threads = base::AvailableProcessors();
   int drain_seconds = 30;
 };
 
-absl::StatusOr<std::vector<service::Catalog::Source>> ParseCollections(
-    const std::vector<std::string>& flags) {
-  std::vector<service::Catalog::Source> sources;
+// Flags of the form NAME=PATH; `expected` says so to people.
+absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseNamed(
+    std::string_view option, const std::vector<std::string>& flags, std::string_view expected) {
+  std::vector<std::pair<std::string, std::string>> named;
   for (const std::string& flag : flags) {
     const size_t equals = flag.find('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == flag.size()) {
       return absl::InvalidArgumentError(
-          fmt::format("--collection \"{}\": expected NAME=DIR", flag));
+          fmt::format("{} \"{}\": expected {}", option, flag, expected));
     }
-    sources.push_back({.name = flag.substr(0, equals), .folder = flag.substr(equals + 1)});
+    named.emplace_back(flag.substr(0, equals), flag.substr(equals + 1));
   }
-  return sources;
+  return named;
+}
+
+absl::StatusOr<service::Catalog> OpenCollections(const ServeFlags& flags) {
+  GANNET_ASSIGN_OR_RETURN(const auto named,
+                          ParseNamed("--collection", flags.collections, "NAME=DIR"));
+  std::vector<service::Catalog::Source> sources;
+  sources.reserve(named.size());
+  for (const auto& [name, folder] : named) sources.push_back({.name = name, .folder = folder});
+  std::vector<std::filesystem::path> models;
+  for (const std::string& spec : flags.models) {
+    GANNET_ASSIGN_OR_RETURN(models.emplace_back(), ResolveModel(spec));
+  }
+  return service::Catalog::Open(sources, models);
+}
+
+absl::Status OpenPipelines(const ServeFlags& flags, service::PipelineCatalog& pipelines) {
+  GANNET_ASSIGN_OR_RETURN(const auto named,
+                          ParseNamed("--pipeline", flags.pipelines, "NAME=FILE.json"));
+  for (const auto& [name, file] : named) {
+    GANNET_ASSIGN_OR_RETURN(const ranker::PipelineSpec spec, ReadPipelineFile(file));
+    GANNET_RETURN_IF_ERROR(pipelines.Add(name, spec));
+  }
+  return absl::OkStatus();
 }
 
 // The line that says the server is ready: the only one on standard output.
@@ -62,17 +92,17 @@ void PrintReady(const service::Server& server, const service::Catalog& catalog) 
 absl::Status Serve(const ServeFlags& flags) {
   service::ServerOptions options = flags.server;
   GANNET_ASSIGN_OR_RETURN(options.listen, service::ParseAddress(flags.listen));
-  GANNET_ASSIGN_OR_RETURN(const std::vector<service::Catalog::Source> sources,
-                          ParseCollections(flags.collections));
+  options.rerank.max_query_bytes = options.search.max_query_bytes;
   EndSignals signals;
   base::ThreadPool pool(flags.threads);
-  std::vector<std::filesystem::path> models;
-  for (const std::string& spec : flags.models) {
-    GANNET_ASSIGN_OR_RETURN(models.emplace_back(), ResolveModel(spec));
-  }
-  GANNET_ASSIGN_OR_RETURN(const service::Catalog catalog, service::Catalog::Open(sources, models));
+  GANNET_ASSIGN_OR_RETURN(const service::Catalog catalog, OpenCollections(flags));
+  ranker::ModelRegistry models(ModelsByFolderOrCache());
+  service::PipelineLimits limits = flags.pipeline_limits;
+  limits.max_depth = options.search.max_k;
+  service::PipelineCatalog pipelines(models, limits);
+  GANNET_RETURN_IF_ERROR(OpenPipelines(flags, pipelines));
   GANNET_ASSIGN_OR_RETURN(const std::unique_ptr<service::Server> server,
-                          service::Server::Start(options, catalog, pool));
+                          service::Server::Start(options, catalog, pipelines, pool));
   PrintReady(*server, catalog);
   base::LogInfo(fmt::format("{}: answering the calls in flight, for at most {} s", signals.Wait(),
                             flags.drain_seconds));
@@ -86,7 +116,7 @@ absl::Status Serve(const ServeFlags& flags) {
 
 void AddServeCommand(CLI::App& app, Action& action) {
   const auto flags = std::make_shared<ServeFlags>();
-  CLI::App* const serve = app.add_subcommand("serve", "Answer search queries over gRPC");
+  CLI::App* const serve = app.add_subcommand("serve", "Answer searches and re-rankings over gRPC");
   serve
       ->add_option("--collection", flags->collections,
                    "Collection to serve, as NAME=DIR; may be given several times")
@@ -96,6 +126,11 @@ void AddServeCommand(CLI::App& app, Action& action) {
       ->add_option("--model", flags->models,
                    "Model folder, where it is no longer the one that a collection was made from; "
                    "may be given several times, each collection finds its own")
+      ->allow_extra_args(false);
+  serve
+      ->add_option("--pipeline", flags->pipelines,
+                   "Ranking that requests may name, as NAME=FILE.json (docs/pipelines.md); may be "
+                   "given several times")
       ->allow_extra_args(false);
   serve->add_option("--listen", flags->listen, "HOST:PORT; port 0 takes a free one")
       ->capture_default_str();
@@ -109,6 +144,16 @@ void AddServeCommand(CLI::App& app, Action& action) {
       ->capture_default_str();
   serve->add_option("--max-k", flags->server.search.max_k, "Most hits that a search may ask for")
       ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  serve
+      ->add_option("--max-passages", flags->server.rerank.max_passages,
+                   "Most passages that a request may have re-ranked")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  serve
+      ->add_option("--max-stage-texts", flags->pipeline_limits.max_stage_texts,
+                   "Most texts that a stage of a request's own pipeline may read")
+      ->check(CLI::Range(1, 100'000'000))
       ->capture_default_str();
   serve
       ->add_option("--max-query-bytes", flags->server.search.max_query_bytes,

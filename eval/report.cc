@@ -41,6 +41,39 @@ std::string CutText(const Provenance& provenance) {
   return text;
 }
 
+std::string StageText(const StageTotals& stage) {
+  std::string text =
+      fmt::format("{}, {} candidates a query, {:.1f} s", stage.stage, stage.depth, stage.seconds);
+  if (!stage.model.empty()) {
+    text +=
+        fmt::format(", {} {}, fingerprint {}", stage.type, stage.model, stage.model_fingerprint);
+  }
+  if (stage.tokens_read < stage.tokens_total) {
+    text += fmt::format(", {} of {} tokens read", base::GroupThousands(stage.tokens_read),
+                        base::GroupThousands(stage.tokens_total));
+  }
+  if (stage.skipped > 0) {
+    text += fmt::format(", skipped for {} of {} queries", base::GroupThousands(stage.skipped),
+                        base::GroupThousands(stage.skipped + stage.ran));
+  }
+  if (stage.without_score > 0) {
+    text += fmt::format(", {} without a score", base::GroupThousands(stage.without_score));
+  }
+  if (stage.dropped > 0) text += fmt::format(", {} dropped", base::GroupThousands(stage.dropped));
+  return text;
+}
+
+Json StageJson(const StageTotals& stage) {
+  return {{"stage", stage.stage},
+          {"type", stage.type},
+          {"model", {{"name", stage.model}, {"fingerprint", stage.model_fingerprint}}},
+          {"depth", stage.depth},
+          {"queries", {{"ran", stage.ran}, {"skipped", stage.skipped}}},
+          {"candidates", {{"without_score", stage.without_score}, {"dropped", stage.dropped}}},
+          {"tokens", {{"total", stage.tokens_total}, {"read", stage.tokens_read}}},
+          {"seconds", stage.seconds}};
+}
+
 }  // namespace
 
 std::string ReportText(const Report& report) {
@@ -69,6 +102,7 @@ std::string ReportText(const Report& report) {
   line("retrieval", fmt::format("exact, {} documents per query; a document with the query's id is "
                                 "{}",
                                 from.depth, IdenticalIdsName(rules.identical_ids)));
+  for (const StageTotals& stage : report.stages) line("stage", StageText(stage));
   line("scoring",
        fmt::format("ties by {}, scores compared as {}; {} missing queries {}",
                    TieRuleName(rules.ties), ScorePrecisionName(rules.precision),
@@ -86,37 +120,39 @@ std::string ReportJson(const Report& report) {
   for (size_t m = 0; m < report.evaluation.metrics.size(); ++m) {
     metrics[MetricName(report.evaluation.metrics[m])] = report.evaluation.means[m];
   }
-  const Json json = {{"metrics", metrics},
-                     {"dataset",
-                      {{"name", from.dataset},
-                       {"fingerprint", from.dataset_fingerprint},
-                       {"split", from.split},
-                       {"documents", from.documents},
-                       {"queries", from.queries},
-                       {"replaced_sequences", from.replaced_sequences}}},
-                     {"model",
-                      {{"name", from.model},
-                       {"fingerprint", from.model_fingerprint},
-                       {"max_tokens", from.max_tokens},
-                       {"similarity", from.similarity},
-                       {"precision", from.precision}}},
-                     {"cut",
-                      {{"documents", from.cut_documents},
-                       {"queries", from.cut_queries},
-                       {"documents_stored_before", from.documents_stored_before}}},
-                     {"rules",
-                      {{"depth", from.depth},
-                       {"ties", TieRuleName(rules.ties)},
-                       {"score_precision", ScorePrecisionName(rules.precision)},
-                       {"identical_ids", IdenticalIdsName(rules.identical_ids)},
-                       {"missing_queries", MissingQueriesName(rules.missing_queries)}}},
-                     {"queries",
-                      {{"counted", report.evaluation.queries.size()},
-                       {"missing", report.evaluation.missing_queries}}},
-                     {"seconds",
-                      {{"index", report.index_seconds},
-                       {"encode_queries", report.encode_queries_seconds},
-                       {"retrieve", report.retrieve_seconds}}}};
+  Json json = {{"metrics", metrics},
+               {"dataset",
+                {{"name", from.dataset},
+                 {"fingerprint", from.dataset_fingerprint},
+                 {"split", from.split},
+                 {"documents", from.documents},
+                 {"queries", from.queries},
+                 {"replaced_sequences", from.replaced_sequences}}},
+               {"model",
+                {{"name", from.model},
+                 {"fingerprint", from.model_fingerprint},
+                 {"max_tokens", from.max_tokens},
+                 {"similarity", from.similarity},
+                 {"precision", from.precision}}},
+               {"cut",
+                {{"documents", from.cut_documents},
+                 {"queries", from.cut_queries},
+                 {"documents_stored_before", from.documents_stored_before}}},
+               {"rules",
+                {{"depth", from.depth},
+                 {"ties", TieRuleName(rules.ties)},
+                 {"score_precision", ScorePrecisionName(rules.precision)},
+                 {"identical_ids", IdenticalIdsName(rules.identical_ids)},
+                 {"missing_queries", MissingQueriesName(rules.missing_queries)}}},
+               {"queries",
+                {{"counted", report.evaluation.queries.size()},
+                 {"missing", report.evaluation.missing_queries}}},
+               {"seconds",
+                {{"index", report.index_seconds},
+                 {"encode_queries", report.encode_queries_seconds},
+                 {"retrieve", report.retrieve_seconds}}}};
+  if (!report.stages.empty()) json["stages"] = Json::array();
+  for (const StageTotals& stage : report.stages) json["stages"].push_back(StageJson(stage));
   // Names of folders may be any bytes.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

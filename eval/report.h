@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "eval/metrics.h"
 
@@ -35,8 +36,25 @@ struct Provenance {
   uint64_t replaced_sequences = 0;
 };
 
+// A stage of the pipeline that ranked, and what it did over all queries.
+struct StageTotals {
+  std::string stage;
+  std::string type;
+  std::string model;                   // As the pipeline names it; empty for the collection's.
+  std::string model_fingerprint = {};  // Over its files.
+  size_t depth = 0;
+  uint64_t ran = 0;      // Queries,
+  uint64_t skipped = 0;  // for want of time: figures that depend on the machine.
+  double seconds = 0;
+  uint64_t without_score = 0;  // Candidates,
+  uint64_t dropped = 0;        // for their score or their group.
+  uint64_t tokens_total = 0;
+  uint64_t tokens_read = 0;
+};
+
 struct Report {
   Provenance provenance;
+  std::vector<StageTotals> stages = {};  // Empty: the nearest vectors are the ranking.
   Evaluation evaluation;
   double index_seconds = 0;
   double encode_queries_seconds = 0;

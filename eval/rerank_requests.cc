@@ -50,6 +50,13 @@ absl::StatusOr<ranker::Candidate> ParsePassage(const Json& passage, size_t place
     candidate.score = score->get<float>();
     candidate.stage_scores.push_back({"input", candidate.score});
   }
+  if (const auto metadata = passage.find("metadata"); metadata != passage.end()) {
+    if (!metadata->is_object()) {
+      return absl::InvalidArgumentError(
+          fmt::format("\"metadata\" is a {}, expected an object", metadata->type_name()));
+    }
+    candidate.metadata_json = metadata->dump();
+  }
   return candidate;
 }
 
@@ -157,6 +164,7 @@ RerankRequest RetrievedCandidates::MakeRequest(size_t i) const {
     candidate.id = document.id;
     candidate.title = document.title;
     candidate.text = document.text;
+    candidate.metadata_json = document.metadata_json;
     candidate.score = score;
     candidate.stage_scores.push_back({"run", score});
     request.candidates.push_back(std::move(candidate));

@@ -25,7 +25,7 @@ struct RerankRequest {
 
 // Requests of a JSONL file ("-" is standard input; it may be compressed), an object a line:
 //   {"id": "q1", "query": "...", "passages": [{"id": "d1", "title": "", "text": "...", "score":
-//   1}]}
+//   1, "metadata": {}}]}
 // with passages as plain strings, too. A query without id gets the number of its line, a passage
 // without id its place from 0. Scores become those of the stage "input". Errors name file and line.
 absl::StatusOr<std::vector<RerankRequest>> ReadRerankRequests(const std::filesystem::path& path);

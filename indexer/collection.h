@@ -15,6 +15,8 @@
 #include "absl/status/statusor.h"
 #include "base/thread_pool.h"
 #include "encoder/embed/embedder.h"
+#include "encoder/score/stored_terms.h"
+#include "encoder/score/term_encoder.h"
 #include "indexer/document.h"
 #include "indexer/vector/vector_format.h"
 
@@ -22,7 +24,23 @@ namespace gannet::indexer {
 
 struct Filter;
 
-// What a collection was made with; fixed at its creation.
+// Which term representations (PreTTR) a collection keeps of its documents.
+struct TermSchema {
+  std::filesystem::path model_folder;  // Where the model was then; it may have moved since.
+  std::string model_name;
+  std::string model_fingerprint;  // TermEncoder::fingerprint: with l, Q and precision.
+  encoder::TermEncoderOptions options;
+  size_t width = 0;  // Values of a term.
+  encoder::TermFormat format = encoder::TermFormat::kFp16;
+
+  static TermSchema Of(const encoder::TermEncoder& model, encoder::TermFormat format);
+};
+
+// kFailedPrecondition, naming both, when a collection does not keep the terms of this model.
+absl::Status CheckTermModel(const std::optional<TermSchema>& kept,
+                            const encoder::TermEncoder& model);
+
+// What a collection was made with; fixed at its creation, but for `terms`.
 struct CollectionSchema {
   std::filesystem::path model_folder;  // Where the model was then; it may have moved since.
   std::string model_name;
@@ -33,6 +51,8 @@ struct CollectionSchema {
   VectorFormat vector_format = VectorFormat::kFp32;  // How vectors are kept.
   // IndexSpec name of the segments, except those too small for it; empty: Flat or HNSW, by size.
   std::string index = {};
+  // nullopt: documents have no terms. See OpenOrCreate.
+  std::optional<TermSchema> terms = std::nullopt;
 
   static CollectionSchema Of(const encoder::Embedder& model);
 };
@@ -131,12 +151,26 @@ struct SegmentInfo {
       false;  // The file was missing or damaged: its passages are in memory, unindexed.
 };
 
+// Term representations in a collection.
+struct TermTotals {
+  uint64_t documents = 0;  // That have some.
+  uint64_t terms = 0;
+  uint64_t bytes = 0;  // As they are stored.
+
+  double bytes_per_term() const {
+    return terms == 0 ? 0 : static_cast<double>(bytes) / static_cast<double>(terms);
+  }
+
+  friend bool operator==(const TermTotals&, const TermTotals&) = default;
+};
+
 struct CollectionInfo {
   uint64_t documents = 0;
   uint64_t passages = 0;
   uint64_t growing_passages = 0;  // Behind the last segment.
   uint64_t sequence = 0;          // Changes so far.
   DocumentKey next_key = 0;
+  TermTotals terms;
   uint64_t store_bytes = 0;
   std::vector<SegmentInfo> segments;
   std::vector<std::string> checkpoints;       // Names.
@@ -165,7 +199,9 @@ class Collection {
                                                           const CollectionOptions& options = {});
 
   // The same, or creates an empty collection there. A collection made with another model, vector
-  // format or index is refused (kFailedPrecondition), naming both. The access may not be kRead.
+  // format or index, or that keeps other terms, is refused (kFailedPrecondition), naming both; one
+  // without terms keeps from now on those that the schema asks for, and its documents have none
+  // until PutTerms. The access may not be kRead.
   static absl::StatusOr<std::unique_ptr<Collection>> OpenOrCreate(
       const std::filesystem::path& folder, const CollectionSchema& schema,
       const CollectionOptions& options = {.access = Access::kWrite});
@@ -186,7 +222,8 @@ class Collection {
   // title, text, passages or vectors differ from what is stored gets a new key, one with other
   // metadata alone keeps its key, one that differs in nothing is passed over. Keys that documents
   // bring must be ascending and not below next_key(). Under cosine similarity vectors are stored at
-  // unit length. kInvalidArgument, naming document and value, for what cannot be stored.
+  // unit length. A document that keeps its key keeps its terms, unless it brings others.
+  // kInvalidArgument, naming document and value, for what cannot be stored.
   // `checkpoint`, when given, is written in the same batch, even where there are no documents.
   virtual absl::Status Put(std::span<const EmbeddedDocument> documents,
                            const Checkpoint* checkpoint = nullptr) = 0;
@@ -195,6 +232,11 @@ class Collection {
   // very bytes of their vectors.
   virtual absl::Status PutStored(std::span<const StoredDocument> documents,
                                  const Checkpoint* checkpoint = nullptr) = 0;
+
+  // Gives terms to documents that are there, or replaces those they have, in one atomic batch; of
+  // documents that are not (any more) they are passed over.
+  virtual absl::Status PutTerms(std::span<const DocumentTerms> terms,
+                                const Checkpoint* checkpoint = nullptr) = 0;
 
   // The state of a checkpoint, or nullopt when there is none of this name.
   virtual absl::StatusOr<std::optional<std::string>> ReadCheckpoint(
@@ -213,6 +255,8 @@ class Collection {
   virtual absl::StatusOr<std::string> GetId(DocumentKey key) const = 0;
   virtual absl::StatusOr<StoredDocument> GetStored(DocumentKey key) const = 0;
   virtual absl::StatusOr<std::optional<DocumentKey>> FindKey(std::string_view id) const = 0;
+  // Terms as encoder::UnpackTerms reads them; nullopt when there are none under this key.
+  virtual absl::StatusOr<std::optional<std::string>> GetTerms(DocumentKey key) const = 0;
 
   // The first `limit` documents above the key `after` (nullopt: from the beginning), in the order
   // of their keys.

@@ -27,6 +27,7 @@ struct VerifyReport {
   uint64_t documents = 0;
   uint64_t passages = 0;
   uint64_t segments = 0;
+  uint64_t with_terms = 0;  // Documents; that others have none is no problem.
   uint64_t problems = 0;
   uint64_t repaired = 0;              // Of the problems.
   std::vector<std::string> examples;  // The first hundred, each naming file or entry.
@@ -35,9 +36,10 @@ struct VerifyReport {
 };
 
 // Checks every checksum (files of the store, segments, seal) and every cross reference (ids and
-// documents; documents, passages and vectors; fields and metadata; segments and vectors;
-// tombstones), and repairs what it may. An error only where the collection cannot be read at all;
-// what is found wrong in it is in the report.
+// documents; documents, passages and vectors; fields and metadata; terms and documents; segments
+// and vectors; tombstones), and repairs what it may; terms that are damaged or lost can be computed
+// again, so it only puts them out of the way. An error only where the collection cannot be read at
+// all; what is found wrong in it is in the report.
 absl::StatusOr<VerifyReport> Verify(const std::filesystem::path& folder, Repair repair,
                                     base::ThreadPool& pool);
 

@@ -53,6 +53,8 @@ struct EmbeddedDocument {
   // The key it shall have, if it is stored under a new one; nullopt for the next one.
   std::optional<DocumentKey> key = std::nullopt;
   uint64_t ordinal = 0;  // Number of its record in the input that it came from.
+  // encoder::PackTerms of it, in collections that keep terms; empty for none.
+  std::string terms = {};
 };
 
 // A document as it lies in a collection.
@@ -62,6 +64,13 @@ struct StoredDocument {
   std::vector<Passage> passages;
   std::string vectors;  // One record after another, as VectorTable::Record writes them.
   uint64_t ordinal = 0;
+  std::string terms = {};  // encoder::PackTerms; empty where it has none.
+};
+
+// Terms for a document that a collection holds.
+struct DocumentTerms {
+  DocumentKey key = 0;
+  std::string terms;  // encoder::PackTerms.
 };
 
 }  // namespace gannet::indexer

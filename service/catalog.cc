@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/name_list.h"
 #include "base/status.h"
 #include "base/utf8.h"
 
@@ -14,8 +15,6 @@ namespace {
 using Models = std::vector<std::shared_ptr<const encoder::Embedder>>;
 
 constexpr size_t kMaxNameBytes = 128;
-// An error travels in an HTTP/2 header, whose size is limited: it names this many collections.
-constexpr size_t kMaxNamesInError = 20;
 
 std::shared_ptr<const encoder::Embedder> Find(const Models& models, std::string_view fingerprint) {
   const auto found = std::ranges::find_if(
@@ -69,20 +68,6 @@ absl::Status CheckName(std::string_view name) {
   return absl::OkStatus();
 }
 
-std::string ListNames(const Catalog::Entries& entries) {
-  if (entries.empty()) return "none";
-  std::string names;
-  size_t listed = 0;
-  for (const auto& [name, entry] : entries) {
-    if (listed == kMaxNamesInError) {
-      return names + fmt::format(" and {} more", entries.size() - listed);
-    }
-    if (listed++ > 0) names += ", ";
-    names += name;
-  }
-  return names;
-}
-
 }  // namespace
 
 absl::StatusOr<Catalog> Catalog::Open(std::span<const Source> sources,
@@ -119,10 +104,10 @@ absl::StatusOr<const CatalogEntry*> Catalog::Find(std::string_view name) const {
   if (const auto found = entries_.find(name); found != entries_.end()) return &found->second;
   if (name.size() > kMaxNameBytes) {
     return absl::NotFoundError(fmt::format("no collection has a name of {} bytes; there are: {}",
-                                           name.size(), ListNames(entries_)));
+                                           name.size(), base::ListKeys(entries_)));
   }
   return absl::NotFoundError(
-      fmt::format("no collection \"{}\"; there are: {}", name, ListNames(entries_)));
+      fmt::format("no collection \"{}\"; there are: {}", name, base::ListKeys(entries_)));
 }
 
 }  // namespace gannet::service

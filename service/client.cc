@@ -34,10 +34,15 @@ class Client::Impl {
         deadline_(options.deadline),
         channel_(MakeChannel(address_)),
         search_(v1::SearchService::NewStub(channel_)),
+        rerank_(v1::RerankService::NewStub(channel_)),
         collections_(v1::CollectionService::NewStub(channel_)) {}
 
   absl::StatusOr<v1::SearchResponse> Search(const v1::SearchRequest& request) {
     return Call<v1::SearchResponse>(*search_, &v1::SearchService::Stub::Search, request);
+  }
+
+  absl::StatusOr<v1::RerankResponse> Rerank(const v1::RerankRequest& request) {
+    return Call<v1::RerankResponse>(*rerank_, &v1::RerankService::Stub::Rerank, request);
   }
 
   absl::StatusOr<v1::ListCollectionsResponse> ListCollections() {
@@ -75,6 +80,7 @@ class Client::Impl {
   const std::chrono::milliseconds deadline_;
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::SearchService::Stub> search_;
+  const std::unique_ptr<v1::RerankService::Stub> rerank_;
   const std::unique_ptr<v1::CollectionService::Stub> collections_;
 };
 
@@ -84,6 +90,10 @@ Client::~Client() = default;
 
 absl::StatusOr<v1::SearchResponse> Client::Search(const v1::SearchRequest& request) {
   return impl_->Search(request);
+}
+
+absl::StatusOr<v1::RerankResponse> Client::Rerank(const v1::RerankRequest& request) {
+  return impl_->Rerank(request);
 }
 
 absl::StatusOr<v1::ListCollectionsResponse> Client::ListCollections() {

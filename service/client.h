@@ -9,6 +9,8 @@
 
 namespace gannet::v1 {
 class ListCollectionsResponse;
+class RerankRequest;
+class RerankResponse;
 class SearchRequest;
 class SearchResponse;
 }  // namespace gannet::v1
@@ -31,6 +33,7 @@ class Client {
   ~Client();
 
   absl::StatusOr<v1::SearchResponse> Search(const v1::SearchRequest& request);
+  absl::StatusOr<v1::RerankResponse> Rerank(const v1::RerankRequest& request);
   absl::StatusOr<v1::ListCollectionsResponse> ListCollections();
 
  private:

@@ -4,18 +4,19 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <utility>
 
 #include "base/status.h"
-#include "base/utf8.h"
 #include "gannet/v1/gannet.pb.h"
 #include "service/collection_handler.h"
+#include "service/pipeline_message.h"
 
 namespace gannet::service {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Clock = CallTime::Clock;
 
 constexpr uint32_t kDefaultK = 10;
 
@@ -25,21 +26,8 @@ uint64_t Microseconds(Clock::duration duration) {
 
 uint64_t Microseconds(double seconds) { return std::llround(seconds * 1e6); }
 
-v1::TokenCount DescribeTokens(const encoder::TokenCount& tokens) {
-  v1::TokenCount message;
-  message.set_total(static_cast<uint32_t>(tokens.total));
-  message.set_read(static_cast<uint32_t>(tokens.read));
-  return message;
-}
-
 absl::Status CheckFields(const v1::SearchRequest& request, const SearchLimits& limits) {
-  if (base::StripWhiteSpace(request.query()).empty()) {
-    return absl::InvalidArgumentError("query: must not be empty");
-  }
-  if (request.query().size() > limits.max_query_bytes) {
-    return absl::InvalidArgumentError(fmt::format("query: {} bytes, this server reads at most {}",
-                                                  request.query().size(), limits.max_query_bytes));
-  }
+  GANNET_RETURN_IF_ERROR(CheckQuery(request.query(), limits.max_query_bytes));
   if (request.has_k() && (request.k() < 1 || request.k() > limits.max_k)) {
     return absl::InvalidArgumentError(
         fmt::format("k: {}, must be from 1 to {}", request.k(), limits.max_k));
@@ -48,6 +36,11 @@ absl::Status CheckFields(const v1::SearchRequest& request, const SearchLimits& l
   if (!v1::DocumentView_IsValid(request.view())) {
     return absl::InvalidArgumentError(
         fmt::format("view: {} is not a DocumentView", static_cast<int>(request.view())));
+  }
+  if (request.ranking_case() != v1::SearchRequest::RANKING_NOT_SET) return absl::OkStatus();
+  if (request.explain()) return absl::InvalidArgumentError("explain: only a pipeline explains");
+  if (request.has_time_budget_ms()) {
+    return absl::InvalidArgumentError("time_budget_ms: only a pipeline has stages to skip");
   }
   return absl::OkStatus();
 }
@@ -67,13 +60,7 @@ absl::Status FillHits(std::span<const ranker::Hit> hits, const indexer::Collecti
                       v1::DocumentView view, v1::SearchResponse& response) {
   for (const ranker::Hit& found : hits) {
     v1::Hit hit;
-    hit.set_id(found.id);
-    hit.set_score(found.score);
-    for (const ranker::StageScore& stage : found.stage_scores) {
-      v1::StageScore& score = *hit.add_stage_scores();
-      score.set_stage(stage.stage);
-      score.set_score(stage.score);
-    }
+    WriteScores(found, hit);
     const absl::Status filled = FillDocument(collection, found.key, view, hit);
     if (absl::IsNotFound(filled)) continue;
     GANNET_RETURN_IF_ERROR(filled);
@@ -84,16 +71,24 @@ absl::Status FillHits(std::span<const ranker::Hit> hits, const indexer::Collecti
 
 }  // namespace
 
-absl::StatusOr<SearchHandler::Plan> SearchHandler::Prepare(const v1::SearchRequest& request) const {
-  Plan plan{.request = &request, .arrival = Clock::now()};
+absl::StatusOr<SearchHandler::Plan> SearchHandler::Prepare(const v1::SearchRequest& request,
+                                                           CallTime time) const {
+  Plan plan{.request = &request, .time = time};
   GANNET_ASSIGN_OR_RETURN(plan.entry, catalog_->Find(request.collection()));
   GANNET_RETURN_IF_ERROR(CheckFields(request, limits_));
+  if (request.has_time_budget_ms()) {
+    GANNET_RETURN_IF_ERROR(plan.time.Limit(request.time_budget_ms()));
+  }
+  GANNET_ASSIGN_OR_RETURN(plan.pipeline, PipelineOf(request, *pipelines_));
+  if (plan.pipeline != nullptr) {
+    GANNET_RETURN_IF_ERROR(plan.pipeline->CheckRetrieves());
+  }
   plan.k = request.has_k() ? request.k() : std::min(kDefaultK, limits_.max_k);
   return plan;
 }
 
-absl::Status SearchHandler::Run(const Plan& plan, v1::SearchResponse& response) const {
-  const Clock::time_point start = Clock::now();
+absl::StatusOr<ranker::SearchTimings> SearchHandler::RunVectors(
+    const Plan& plan, v1::SearchResponse& response) const {
   const std::array<std::string_view, 1> queries = {plan.request->query()};
   GANNET_ASSIGN_OR_RETURN(const std::vector<ranker::SearchResult> results,
                           plan.entry->searcher.Search(queries, plan.k, *pool_));
@@ -101,14 +96,47 @@ absl::Status SearchHandler::Run(const Plan& plan, v1::SearchResponse& response) 
   GANNET_RETURN_IF_ERROR(base::Annotate(result.status, "query"));
   GANNET_RETURN_IF_ERROR(
       FillHits(result.hits, *plan.entry->collection, plan.request->view(), response));
-  *response.mutable_query_tokens() = DescribeTokens(result.query_tokens);
+  *response.mutable_query_tokens() = WriteTokens(result.query_tokens);
+  return result.timings;
+}
+
+absl::StatusOr<ranker::SearchTimings> SearchHandler::RunPipeline(
+    const Plan& plan, v1::SearchResponse& response) const {
+  using Explain = ranker::PipelineRequest::Explain;
+  const ranker::PipelineRequest wanted{
+      .query = plan.request->query(),
+      .k = plan.k,
+      .deadline = plan.time.deadline,
+      .explain = plan.request->explain() ? Explain::kYes : Explain::kNo};
+  GANNET_ASSIGN_OR_RETURN(ranker::PipelineAnswer answer,
+                          plan.pipeline->Search(plan.entry->searcher, wanted, *pool_));
+  for (ranker::Candidate& candidate : answer.hits) {
+    v1::Hit& hit = *response.add_hits();
+    WriteRanked(candidate, hit);
+    if (plan.request->view() == v1::DOCUMENT_VIEW_ID_ONLY) continue;
+    hit.set_title(std::move(candidate.title));
+    hit.set_metadata_json(std::move(candidate.metadata_json));
+    if (plan.request->view() == v1::DOCUMENT_VIEW_FULL) hit.set_text(std::move(candidate.text));
+  }
+  for (const ranker::StageReport& report : answer.stages) {
+    *response.add_stages() = WriteReport(report);
+  }
+  *response.mutable_query_tokens() = WriteTokens(answer.query_tokens);
+  return answer.timings;
+}
+
+absl::Status SearchHandler::Run(const Plan& plan, v1::SearchResponse& response) const {
+  const Clock::time_point start = Clock::now();
+  GANNET_ASSIGN_OR_RETURN(const ranker::SearchTimings taken, plan.pipeline == nullptr
+                                                                 ? RunVectors(plan, response)
+                                                                 : RunPipeline(plan, response));
   response.set_collection(plan.entry->name);
   *response.mutable_model() = DescribeModel(*plan.entry->model);
   v1::SearchTimings& timings = *response.mutable_timings();
-  timings.set_queue_us(Microseconds(start - plan.arrival));
-  timings.set_encode_us(Microseconds(result.timings.encode_seconds));
-  timings.set_retrieve_us(Microseconds(result.timings.retrieve_seconds));
-  timings.set_total_us(Microseconds(Clock::now() - plan.arrival));
+  timings.set_queue_us(Microseconds(start - plan.time.arrival));
+  timings.set_encode_us(Microseconds(taken.encode_seconds));
+  timings.set_retrieve_us(Microseconds(taken.retrieve_seconds));
+  timings.set_total_us(Microseconds(Clock::now() - plan.time.arrival));
   return absl::OkStatus();
 }
 

@@ -1,14 +1,16 @@
 #ifndef GANNET_SERVICE_SEARCH_HANDLER_H_
 #define GANNET_SERVICE_SEARCH_HANDLER_H_
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/thread_pool.h"
 #include "service/catalog.h"
+#include "service/pipeline_catalog.h"
+#include "service/ranking_request.h"
 
 namespace gannet::v1 {
 class SearchRequest;
@@ -33,20 +35,29 @@ class SearchHandler {
     const v1::SearchRequest* request = nullptr;
     const CatalogEntry* entry = nullptr;
     size_t k = 0;
-    std::chrono::steady_clock::time_point arrival;
+    std::shared_ptr<const ranker::Pipeline> pipeline = {};  // Null: the nearest vectors rank.
+    CallTime time = {};
   };
 
-  // `catalog` and `pool` must outlive the handler.
-  SearchHandler(const Catalog& catalog, const SearchLimits& limits, base::ThreadPool& pool)
-      : catalog_(&catalog), limits_(limits), pool_(&pool) {}
+  // `catalog`, `pipelines` and `pool` must outlive the handler.
+  SearchHandler(const Catalog& catalog, const PipelineCatalog& pipelines,
+                const SearchLimits& limits, base::ThreadPool& pool)
+      : catalog_(&catalog), pipelines_(&pipelines), limits_(limits), pool_(&pool) {}
 
-  // Does no model work. kNotFound for an unknown collection, kInvalidArgument naming the field.
-  absl::StatusOr<Plan> Prepare(const v1::SearchRequest& request) const;
+  // Does no model work. kNotFound for an unknown collection, pipeline or model, kInvalidArgument
+  // naming the field.
+  absl::StatusOr<Plan> Prepare(const v1::SearchRequest& request, CallTime time) const;
 
   absl::Status Run(const Plan& plan, v1::SearchResponse& response) const;
 
  private:
+  absl::StatusOr<ranker::SearchTimings> RunVectors(const Plan& plan,
+                                                   v1::SearchResponse& response) const;
+  absl::StatusOr<ranker::SearchTimings> RunPipeline(const Plan& plan,
+                                                    v1::SearchResponse& response) const;
+
   const Catalog* catalog_;
+  const PipelineCatalog* pipelines_;
   SearchLimits limits_;
   base::ThreadPool* pool_;
 };

@@ -46,38 +46,79 @@ absl::Status Logged(absl::Status status, std::string_view call) {
   return status;
 }
 
-class SearchService final : public v1::SearchService::CallbackService {
- public:
-  SearchService(SearchHandler handler, RequestQueue& queue) : handler_(handler), queue_(&queue) {}
+// When a call arrived, and its deadline where it has one, by the clock that never jumps.
+CallTime TimeOf(const grpc::CallbackServerContext& context) {
+  constexpr std::chrono::hours kForever(24 * 365);
+  const auto left = context.deadline() - std::chrono::system_clock::now();
+  CallTime time{.arrival = CallTime::Clock::now(), .deadline = std::nullopt};
+  if (left < kForever) time.deadline = time.arrival + left;
+  return time;
+}
 
-  grpc::ServerUnaryReactor* Search(grpc::CallbackServerContext* context,
-                                   const v1::SearchRequest* request,
-                                   v1::SearchResponse* response) override {
-    grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-    if (const absl::Status status = Admit(*context, *request, *response, *reactor); !status.ok()) {
-      reactor->Finish(ToGrpc(status));
-    }
+// Answers calls that wait in the queue for a thread.
+template <typename Handler>
+class QueuedCalls {
+ public:
+  QueuedCalls(Handler handler, RequestQueue& queue) : handler_(handler), queue_(&queue) {}
+
+  template <typename Request, typename Response>
+  grpc::ServerUnaryReactor* Answer(std::string_view call, grpc::CallbackServerContext& context,
+                                   const Request& request, Response& response) {
+    grpc::ServerUnaryReactor* const reactor = context.DefaultReactor();
+    const absl::Status status = Admit(call, context, request, response, *reactor);
+    if (!status.ok()) reactor->Finish(ToGrpc(status));
     return reactor;
   }
 
  private:
   // On success the request's turn will come and finish the call.
-  absl::Status Admit(grpc::CallbackServerContext& context, const v1::SearchRequest& request,
-                     v1::SearchResponse& response, grpc::ServerUnaryReactor& reactor) {
-    GANNET_ASSIGN_OR_RETURN(const SearchHandler::Plan plan, handler_.Prepare(request));
+  template <typename Request, typename Response>
+  absl::Status Admit(std::string_view call, grpc::CallbackServerContext& context,
+                     const Request& request, Response& response,
+                     grpc::ServerUnaryReactor& reactor) {
+    GANNET_ASSIGN_OR_RETURN(const typename Handler::Plan plan,
+                            handler_.Prepare(request, TimeOf(context)));
     const auto status = std::make_shared<absl::Status>();
     return queue_->Submit({
         .run =
-            [this, plan, status, &context, &response] {
+            [this, call, plan, status, &context, &response] {
               *status = CheckWanted(context);
-              if (status->ok()) *status = Logged(handler_.Run(plan, response), "Search");
+              if (status->ok()) *status = Logged(handler_.Run(plan, response), call);
             },
         .finish = [status, &reactor] { reactor.Finish(ToGrpc(*status)); },
     });
   }
 
-  const SearchHandler handler_;
+  const Handler handler_;
   RequestQueue* const queue_;
+};
+
+class SearchService final : public v1::SearchService::CallbackService {
+ public:
+  SearchService(SearchHandler handler, RequestQueue& queue) : calls_(handler, queue) {}
+
+  grpc::ServerUnaryReactor* Search(grpc::CallbackServerContext* context,
+                                   const v1::SearchRequest* request,
+                                   v1::SearchResponse* response) override {
+    return calls_.Answer("Search", *context, *request, *response);
+  }
+
+ private:
+  QueuedCalls<SearchHandler> calls_;
+};
+
+class RerankService final : public v1::RerankService::CallbackService {
+ public:
+  RerankService(RerankHandler handler, RequestQueue& queue) : calls_(handler, queue) {}
+
+  grpc::ServerUnaryReactor* Rerank(grpc::CallbackServerContext* context,
+                                   const v1::RerankRequest* request,
+                                   v1::RerankResponse* response) override {
+    return calls_.Answer("Rerank", *context, *request, *response);
+  }
+
+ private:
+  QueuedCalls<RerankHandler> calls_;
 };
 
 class CollectionService final : public v1::CollectionService::CallbackService {
@@ -130,9 +171,11 @@ void PrepareGrpc() {
 
 class Server::Impl {
  public:
-  Impl(const ServerOptions& options, const Catalog& catalog, base::ThreadPool& pool)
+  Impl(const ServerOptions& options, const Catalog& catalog, const PipelineCatalog& pipelines,
+       base::ThreadPool& pool)
       : queue_(pool.threads(), options.max_in_flight),
-        search_(SearchHandler(catalog, options.search, pool), queue_),
+        search_(SearchHandler(catalog, pipelines, options.search, pool), queue_),
+        rerank_(RerankHandler(pipelines, options.rerank, pool), queue_),
         collections_(CollectionHandler(catalog)),
         address_(options.listen) {}
 
@@ -147,6 +190,7 @@ class Server::Impl {
     builder.SetMaxReceiveMessageSize(static_cast<int>(max_message_bytes));
     BoundSynchronousThreads(builder);
     builder.RegisterService(&search_);
+    builder.RegisterService(&rerank_);
     builder.RegisterService(&collections_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) {
@@ -181,7 +225,8 @@ class Server::Impl {
   void SetHealth(bool serving) {
     grpc::HealthCheckServiceInterface& health = *server_->GetHealthCheckService();
     for (const std::string_view service :
-         {"", v1::SearchService::service_full_name(), v1::CollectionService::service_full_name()}) {
+         {"", v1::SearchService::service_full_name(), v1::RerankService::service_full_name(),
+          v1::CollectionService::service_full_name()}) {
       health.SetServingStatus(std::string(service), serving);
     }
   }
@@ -189,6 +234,7 @@ class Server::Impl {
   // Calls in flight reach into the services and the queue, so the server goes first.
   RequestQueue queue_;
   SearchService search_;
+  RerankService rerank_;
   CollectionService collections_;
   Address address_;
   std::unique_ptr<grpc::Server> server_;
@@ -200,8 +246,9 @@ Server::~Server() { Stop(std::chrono::milliseconds(0)); }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
                                                       const Catalog& catalog,
+                                                      const PipelineCatalog& pipelines,
                                                       base::ThreadPool& pool) {
-  auto impl = std::make_unique<Impl>(options, catalog, pool);
+  auto impl = std::make_unique<Impl>(options, catalog, pipelines, pool);
   GANNET_RETURN_IF_ERROR(impl->Start(options.max_message_bytes));
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }

@@ -9,6 +9,8 @@
 #include "base/thread_pool.h"
 #include "service/address.h"
 #include "service/catalog.h"
+#include "service/pipeline_catalog.h"
+#include "service/rerank_handler.h"
 #include "service/search_handler.h"
 
 namespace gannet::service {
@@ -20,17 +22,20 @@ struct ServerOptions {
   // Larger requests are refused with RESOURCE_EXHAUSTED before they are read.
   size_t max_message_bytes = size_t{4} << 20;
   SearchLimits search;
+  RerankLimits rerank;
 };
 
-// gannet.v1 over gRPC, with grpc.health.v1 and server reflection. Searches run on threads of the
-// server's own, as many as `pool` works with at a time; whatever else gRPC does, it does on its own
-// few threads, so that health checks and refusals are answered however busy the searches are.
+// gannet.v1 over gRPC, with grpc.health.v1 and server reflection. Searches and re-rankings run on
+// threads of the server's own, as many as `pool` works with at a time; whatever else gRPC does, it
+// does on its own few threads, so that health checks and refusals are answered however busy the
+// searches are.
 class Server {
  public:
-  // Listens, and answers from then on. `catalog` and `pool` must outlive the server. Errors name
-  // the address.
+  // Listens, and answers from then on. `catalog`, `pipelines` and `pool` must outlive the server.
+  // Errors name the address.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
                                                        const Catalog& catalog,
+                                                       const PipelineCatalog& pipelines,
                                                        base::ThreadPool& pool);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -56,6 +56,7 @@ class SplitModel {
                                          const Model& model);
 
   size_t labels() const { return head_.labels(); }
+  bool compresses() const { return compressor_.has_value(); }
   size_t width() const {  // Values of a term: e where there is a compressor, else d.
     return compressor_ ? compressor_->width() : model_->dimensions().hidden;
   }

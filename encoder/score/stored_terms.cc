@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
 #include <numeric>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -27,6 +29,9 @@ struct Header {
 static_assert(sizeof(Header) == 16);
 
 constexpr int kLevels = 256;
+
+// In the order of TermFormat.
+constexpr std::array<std::string_view, 3> kFormatNames = {"fp32", "fp16", "int8"};
 
 template <typename T>
 void Append(const T& value, std::string& bytes) {
@@ -91,6 +96,18 @@ absl::Status Damaged(std::string_view what) {
 
 }  // namespace
 
+std::string_view TermFormatName(TermFormat format) {
+  return kFormatNames[static_cast<size_t>(format)];
+}
+
+absl::StatusOr<TermFormat> ParseTermFormat(std::string_view name) {
+  for (size_t i = 0; i < kFormatNames.size(); ++i) {
+    if (name == kFormatNames[i]) return static_cast<TermFormat>(i);
+  }
+  return absl::InvalidArgumentError(
+      fmt::format("term format \"{}\" is not fp32, fp16 or int8", name));
+}
+
 absl::StatusOr<std::string> PackTerms(const Terms& terms, size_t width, TermFormat format) {
   GANNET_RETURN_IF_ERROR(terms.status);
   const size_t rows = std::accumulate(terms.chunks.begin(), terms.chunks.end(), size_t{0});
@@ -114,7 +131,7 @@ absl::StatusOr<std::string> PackTerms(const Terms& terms, size_t width, TermForm
   return bytes;
 }
 
-absl::StatusOr<Terms> UnpackTerms(std::string_view bytes, size_t width) {
+absl::StatusOr<TermsOutline> OutlineTerms(std::string_view bytes, size_t width) {
   if (bytes.size() < sizeof(Header)) return Damaged("too short");
   const auto header = Take<Header>(bytes);
   if (header.format > static_cast<uint8_t>(TermFormat::kInt8) || header.zero != 0) {
@@ -124,26 +141,45 @@ absl::StatusOr<Terms> UnpackTerms(std::string_view bytes, size_t width) {
     return Damaged(fmt::format("width {}, expected {}", header.width, width));
   }
   if (bytes.size() / sizeof(uint32_t) < header.chunks) return Damaged("cut in the chunks");
-  Terms terms;
-  terms.tokens = {header.tokens, header.tokens};
-  size_t rows = 0;
+  TermsOutline outline{.format = static_cast<TermFormat>(header.format),
+                       .tokens = header.tokens,
+                       .chunks = {},
+                       .rows = 0};
   for (uint32_t c = 0; c < header.chunks; ++c) {
-    terms.chunks.push_back(Take<uint32_t>(bytes));
-    rows += terms.chunks.back();
+    outline.chunks.push_back(Take<uint32_t>(bytes));
+    outline.rows += outline.chunks.back();
   }
-  const auto format = static_cast<TermFormat>(header.format);
-  const size_t of_row = BytesOfRow(format, width);
-  if (bytes.size() % of_row != 0 || bytes.size() / of_row != rows) {
-    return Damaged(fmt::format("{} bytes for {} terms of {}", bytes.size(), rows, of_row));
+  const size_t of_row = BytesOfRow(outline.format, width);
+  if (bytes.size() % of_row != 0 || bytes.size() / of_row != outline.rows) {
+    return Damaged(fmt::format("{} bytes for {} terms of {}", bytes.size(), outline.rows, of_row));
   }
-  terms.values.resize(rows * width);
-  for (size_t r = 0; r < rows; ++r) {
-    TakeRow(format, bytes, std::span(terms.values).subspan(r * width, width));
+  return outline;
+}
+
+absl::StatusOr<Terms> UnpackTerms(std::string_view bytes, size_t width) {
+  GANNET_ASSIGN_OR_RETURN(TermsOutline outline, OutlineTerms(bytes, width));
+  bytes.remove_prefix(sizeof(Header) + outline.chunks.size() * sizeof(uint32_t));
+  Terms terms;
+  terms.tokens = {outline.tokens, outline.tokens};
+  terms.chunks = std::move(outline.chunks);
+  terms.values.resize(outline.rows * width);
+  for (size_t r = 0; r < outline.rows; ++r) {
+    TakeRow(outline.format, bytes, std::span(terms.values).subspan(r * width, width));
   }
   for (const float value : terms.values) {
     if (!std::isfinite(value)) return Damaged("a value is not finite");
   }
   return terms;
+}
+
+std::vector<absl::StatusOr<std::string>> EncodePackedTerms(
+    const TermEncoder& model, std::span<const std::string_view> passages, TermFormat format,
+    base::ThreadPool& pool) {
+  const std::vector<Terms> terms = model.EncodePassages(passages, pool);
+  std::vector<absl::StatusOr<std::string>> packed(terms.size());
+  pool.ParallelFor(terms.size(),
+                   [&](size_t i) { packed[i] = PackTerms(terms[i], model.width(), format); });
+  return packed;
 }
 
 }  // namespace gannet::encoder

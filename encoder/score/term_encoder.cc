@@ -35,15 +35,22 @@ class SplitEncoder final : public TermEncoder {
       : text_model_(std::move(text_model)),
         model_(std::move(model)),
         segments_(segments),
+        join_layer_(options.join_layer),
         query_slots_(options.query_slots),
         fingerprint_(std::move(fingerprint)) {}
 
   size_t width() const override { return model_.width(); }
+  bool compresses() const override { return model_.compresses(); }
   std::vector<Terms> EncodePassages(std::span<const std::string_view> passages,
                                     base::ThreadPool& pool) const override;
   Terms EncodeQuery(std::string_view query, base::ThreadPool& pool) const override;
-  absl::StatusOr<std::vector<float>> Score(const Terms& query, std::span<const Terms> passages,
-                                           base::ThreadPool& pool) const override;
+  absl::StatusOr<TermScores> Score(const Terms& query, std::span<const Terms> passages,
+                                   base::ThreadPool& pool) const override;
+  const std::filesystem::path& folder() const override { return text_model_->folder.path; }
+  const std::string& name() const override { return text_model_->folder.name; }
+  TermEncoderOptions options() const override {
+    return {.model = text_model_->options, .join_layer = join_layer_, .query_slots = query_slots_};
+  }
   const std::string& fingerprint() const override { return fingerprint_; }
 
  private:
@@ -59,6 +66,7 @@ class SplitEncoder final : public TermEncoder {
   const std::unique_ptr<const TextModel> text_model_;
   const SplitModel model_;        // Of the text model, as are
   const SegmentTokens segments_;  // the segments.
+  const size_t join_layer_;
   const size_t query_slots_;
   const std::string fingerprint_;
 };
@@ -68,6 +76,10 @@ absl::StatusOr<std::vector<Segment>> SplitEncoder::CutPassage(std::string_view p
                                                               TokenCount& count) const {
   constexpr size_t kAll = static_cast<size_t>(-1);
   GANNET_ASSIGN_OR_RETURN(const auto ids, segments_.Tokens(passage, kAll, count));
+  if (ids.size() > kMaxTermTokens) {
+    return absl::InvalidArgumentError(
+        fmt::format("{} tokens, the terms of at most {} can be kept", ids.size(), kMaxTermTokens));
+  }
   const size_t most = text_model_->folder.max_tokens - query_slots_ - 3;
   const size_t chunks = std::max<size_t>(1, CeilingOfQuotient(ids.size(), most));
   const size_t length = CeilingOfQuotient(ids.size(), chunks);
@@ -177,23 +189,19 @@ absl::StatusOr<float> SplitEncoder::ScoreOne(const Terms& query, const Terms& pa
   return score[0];
 }
 
-absl::StatusOr<std::vector<float>> SplitEncoder::Score(const Terms& query,
-                                                       std::span<const Terms> passages,
-                                                       base::ThreadPool& pool) const {
+absl::StatusOr<TermScores> SplitEncoder::Score(const Terms& query, std::span<const Terms> passages,
+                                               base::ThreadPool& pool) const {
   GANNET_RETURN_IF_ERROR(query.status);
   if (query.chunks.size() != 1 || query.values.size() != query.chunks[0] * width()) {
     return absl::InvalidArgumentError("the terms of the query are not of this model");
   }
-  std::vector<float> scores(passages.size());
-  std::vector<absl::Status> statuses(passages.size());
+  TermScores scores{.scores = std::vector<float>(passages.size()),
+                    .errors = std::vector<absl::Status>(passages.size())};
   pool.ParallelFor(passages.size(), [&](size_t i) {
     const absl::StatusOr<float> score = ScoreOne(query, passages[i], nullptr);
-    statuses[i] = score.status();
-    if (score.ok()) scores[i] = *score;
+    scores.errors[i] = score.status();
+    if (score.ok()) scores.scores[i] = *score;
   });
-  for (size_t i = 0; i < statuses.size(); ++i) {
-    GANNET_RETURN_IF_ERROR(base::Annotate(statuses[i], fmt::format("passage {}", i)));
-  }
   return scores;
 }
 

@@ -26,6 +26,15 @@ struct Terms {
   absl::Status status;  // Why there are none.
 };
 
+// Of query and passages.
+struct TermScores {
+  std::vector<float> scores;         // [passages], 0 where there is an error.
+  std::vector<absl::Status> errors;  // [passages]
+};
+
+// Most tokens of a passage: its terms are in memory at once.
+inline constexpr size_t kMaxTermTokens = 65'536;
+
 struct TermEncoderOptions {
   ModelOptions model = {};
   size_t join_layer = 0;  // l: query and passage see each other after it.
@@ -45,9 +54,11 @@ class TermEncoder {
   virtual ~TermEncoder() = default;
 
   virtual size_t width() const = 0;  // Values of a term.
+  // Whether the folder has a learned compressor, which then makes all terms.
+  virtual bool compresses() const = 0;
 
   // Layers 1 ... l of passages, at index time. The same text gives the same bytes whatever it
-  // travels with. Ill-formed UTF-8 is an error of its passage.
+  // travels with. Ill-formed UTF-8 and more than kMaxTermTokens are errors of their passage.
   virtual std::vector<Terms> EncodePassages(std::span<const std::string_view> passages,
                                             base::ThreadPool& pool) const = 0;
 
@@ -55,11 +66,15 @@ class TermEncoder {
   virtual Terms EncodeQuery(std::string_view query, base::ThreadPool& pool) const = 0;
 
   // Layers l + 1 ... of each pair and the score: the mean over the chunks of a passage of the first
-  // token vector, through the classifier. Refuses terms that are not of this width.
-  virtual absl::StatusOr<std::vector<float>> Score(const Terms& query,
-                                                   std::span<const Terms> passages,
-                                                   base::ThreadPool& pool) const = 0;
+  // token vector, through the classifier. An error is one of the query; terms of a passage that are
+  // not of this width are an error of that passage.
+  virtual absl::StatusOr<TermScores> Score(const Terms& query, std::span<const Terms> passages,
+                                           base::ThreadPool& pool) const = 0;
 
+  virtual const std::filesystem::path& folder() const = 0;  // Absolute.
+  virtual const std::string& name() const = 0;              // For people.
+  // What it was opened with, and the layers that calibration left in bf16.
+  virtual TermEncoderOptions options() const = 0;
   // 32 hexadecimal digits over every file and option that bears on terms and scores.
   virtual const std::string& fingerprint() const = 0;
 };

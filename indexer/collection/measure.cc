@@ -120,6 +120,7 @@ absl::StatusOr<CollectionInfo> StoredCollection::Info() const {
   info.passages = view->totals.passages;
   info.sequence = view->totals.sequence;
   info.next_key = view->totals.next_key;
+  info.terms = view->totals.terms;
   info.store_bytes = BytesIn(paths_.store);
   info.open_report = open_report_;
   uint64_t in_segments = 0;

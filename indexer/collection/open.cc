@@ -161,6 +161,25 @@ absl::Status ViewLoader::RemoveStrays() {
   return absl::OkStatus();
 }
 
+// Two that keep their terms in different ways, or of different models.
+absl::Status CheckSameTerms(const std::filesystem::path& folder, const TermSchema& existing,
+                            const TermSchema& wanted) {
+  if (existing.model_fingerprint != wanted.model_fingerprint) {
+    return absl::FailedPreconditionError(
+        fmt::format("{}: keeps terms of model {}, layer {} (fingerprint {}), not of {}, layer {} "
+                    "(fingerprint {})",
+                    folder.string(), existing.model_name, existing.options.join_layer,
+                    existing.model_fingerprint, wanted.model_name, wanted.options.join_layer,
+                    wanted.model_fingerprint));
+  }
+  if (existing.format != wanted.format) {
+    return absl::FailedPreconditionError(fmt::format(
+        "{}: keeps terms as {}, not as {}", folder.string(),
+        encoder::TermFormatName(existing.format), encoder::TermFormatName(wanted.format)));
+  }
+  return absl::OkStatus();
+}
+
 // What a collection may not differ in from what its user takes it for.
 absl::Status CheckSameSchema(const std::filesystem::path& folder, const CollectionSchema& existing,
                              const CollectionSchema& wanted) {
@@ -179,7 +198,19 @@ absl::Status CheckSameSchema(const std::filesystem::path& folder, const Collecti
     return absl::FailedPreconditionError(fmt::format(
         "{}: its index is \"{}\", not \"{}\"", folder.string(), existing.index, wanted.index));
   }
+  if (existing.terms && wanted.terms) return CheckSameTerms(folder, *existing.terms, *wanted.terms);
   return absl::OkStatus();
+}
+
+// From now on the collection keeps terms.
+absl::Status AddTermSchema(CollectionSchema schema, const TermSchema& terms, Store& store) {
+  schema.terms = terms;
+  GANNET_ASSIGN_OR_RETURN(Totals totals, ReadTotals(store));
+  ++totals.sequence;
+  StoreBatch batch(store);
+  batch.Put(Family::kMeta, kSchemaEntry, EncodeSchema(schema));
+  batch.Put(Family::kMeta, kTotalsEntry, EncodeTotals(totals));
+  return store.Commit(batch);
 }
 
 absl::Status CheckSchema(const CollectionSchema& schema) {
@@ -282,6 +313,9 @@ absl::StatusOr<std::unique_ptr<Collection>> Collection::OpenOrCreate(
   GANNET_ASSIGN_OR_RETURN(const auto existing, ReadSchema(*opened.store));
   if (existing.has_value()) {
     GANNET_RETURN_IF_ERROR(CheckSameSchema(folder, *existing, schema));
+    if (schema.terms && !existing->terms) {
+      GANNET_RETURN_IF_ERROR(AddTermSchema(*existing, *schema.terms, *opened.store));
+    }
   } else {
     GANNET_RETURN_IF_ERROR(Create(folder, schema, *opened.store));
     GANNET_ASSIGN_OR_RETURN(seal, ReadSeal(paths.seal));
@@ -289,6 +323,29 @@ absl::StatusOr<std::unique_ptr<Collection>> Collection::OpenOrCreate(
   const absl::Status rest = OpenRest(folder, options, seal, opened);
   if (!rest.ok()) return base::Annotate(rest, folder.string());
   return std::make_unique<StoredCollection>(folder, options, std::move(opened));
+}
+
+TermSchema TermSchema::Of(const encoder::TermEncoder& model, encoder::TermFormat format) {
+  TermSchema schema{.model_folder = model.folder(),
+                    .model_name = model.name(),
+                    .model_fingerprint = model.fingerprint(),
+                    .options = model.options(),
+                    .width = model.width(),
+                    .format = format};
+  schema.options.model.notes = nullptr;  // It belongs to whoever loaded the model.
+  return schema;
+}
+
+absl::Status CheckTermModel(const std::optional<TermSchema>& kept,
+                            const encoder::TermEncoder& model) {
+  if (kept && kept->model_fingerprint == model.fingerprint()) return absl::OkStatus();
+  const std::string has =
+      kept ? fmt::format("keeps terms of model {}, layer {} (fingerprint {})", kept->model_name,
+                         kept->options.join_layer, kept->model_fingerprint)
+           : "keeps no terms";
+  return absl::FailedPreconditionError(fmt::format("{}, not those of {}, layer {} (fingerprint {})",
+                                                   has, model.name(), model.options().join_layer,
+                                                   model.fingerprint()));
 }
 
 CollectionSchema CollectionSchema::Of(const encoder::Embedder& model) {

@@ -63,7 +63,8 @@ absl::StatusOr<PreparedDocument> PrepareOne(const CollectionSchema& schema,
                             .metadata = stored.document.metadata_json,
                             .passages = EncodePassages(stored.passages),
                             .vectors = {},
-                            .fields = {}};
+                            .fields = {},
+                            .terms = {}};
   GANNET_ASSIGN_OR_RETURN(prepared.fields, ExtractFields(prepared.metadata));
   prepared.document = EncodeDocument({.id = stored.document.id,
                                       .title = stored.document.title,
@@ -106,6 +107,23 @@ void BringToUnitLength(std::span<float> vector) {
   if (std::abs(squares - 1) > 1e-5) encoder::NormalizeL2(vector);
 }
 
+absl::StatusOr<PreparedTerms> PrepareTerms(const CollectionSchema& schema,
+                                           std::string_view packed) {
+  if (packed.empty()) return PreparedTerms();
+  if (!schema.terms) {
+    return absl::InvalidArgumentError("terms, and the collection keeps none");
+  }
+  const absl::StatusOr<encoder::TermsOutline> outline =
+      encoder::OutlineTerms(packed, schema.terms->width);
+  if (!outline.ok()) return absl::InvalidArgumentError(outline.status().message());
+  if (outline->format != schema.terms->format) {
+    return absl::InvalidArgumentError(fmt::format("terms as {}, and the collection keeps {}",
+                                                  encoder::TermFormatName(outline->format),
+                                                  encoder::TermFormatName(schema.terms->format)));
+  }
+  return PreparedTerms{.count = outline->rows, .packed = packed};
+}
+
 absl::StatusOr<std::vector<PreparedDocument>> Prepare(const CollectionSchema& schema,
                                                       std::span<const EmbeddedDocument> documents) {
   std::vector<PreparedDocument> prepared;
@@ -122,7 +140,10 @@ absl::StatusOr<std::vector<PreparedDocument>> Prepare(const CollectionSchema& sc
     for (size_t i = 0; i < table->size(); ++i) stored.vectors += table->Record(i);
     absl::StatusOr<PreparedDocument> one = PrepareOne(schema, stored);
     if (!one.ok()) return NameDocument(one.status(), embedded.document);
+    absl::StatusOr<PreparedTerms> terms = PrepareTerms(schema, embedded.terms);
+    if (!terms.ok()) return NameDocument(terms.status(), embedded.document);
     one->key = embedded.key;
+    one->terms = *terms;
     prepared.push_back(*std::move(one));
   }
   return prepared;
@@ -138,7 +159,10 @@ absl::StatusOr<std::vector<PreparedDocument>> PrepareStored(
     if (!valid.ok()) return NameDocument(valid, stored.document);
     absl::StatusOr<PreparedDocument> one = PrepareOne(schema, stored);
     if (!one.ok()) return NameDocument(one.status(), stored.document);
+    absl::StatusOr<PreparedTerms> terms = PrepareTerms(schema, stored.terms);
+    if (!terms.ok()) return NameDocument(terms.status(), stored.document);
     one->key = stored.key;
+    one->terms = *terms;
     prepared.push_back(*std::move(one));
   }
   return prepared;

@@ -2,6 +2,7 @@
 #define GANNET_INDEXER_COLLECTION_PREPARE_H_
 
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -14,7 +15,11 @@ namespace gannet::indexer {
 // stored bytes are the model's.
 void BringToUnitLength(std::span<float> vector);
 
-// Checks documents against the schema and encodes them. kInvalidArgument names document and value.
+// Checks packed terms against the schema; the result borrows them.
+absl::StatusOr<PreparedTerms> PrepareTerms(const CollectionSchema& schema, std::string_view packed);
+
+// Checks documents against the schema and encodes them; their terms are borrowed. kInvalidArgument
+// names document and value.
 absl::StatusOr<std::vector<PreparedDocument>> Prepare(const CollectionSchema& schema,
                                                       std::span<const EmbeddedDocument> documents);
 absl::StatusOr<std::vector<PreparedDocument>> PrepareStored(

@@ -75,6 +75,15 @@ absl::StatusOr<StoredDocument> ReadStoredDocument(const Store& store, const Vect
   return stored;
 }
 
+absl::StatusOr<std::optional<std::string>> ReadTerms(const Store& store, DocumentKey key,
+                                                     const StoreSnapshot* snapshot) {
+  GANNET_ASSIGN_OR_RETURN(const auto bytes, store.Read(Family::kTerms, EncodeKey(key), snapshot));
+  if (!bytes.has_value()) return std::nullopt;
+  const absl::StatusOr<TermsRecord> record = DecodeTerms(key, *bytes);
+  if (!record.ok()) return base::Annotate(record.status(), store.folder().string());
+  return std::string(record->packed);
+}
+
 absl::StatusOr<std::vector<Collection::ScannedDocument>> ScanDocuments(
     const Store& store, std::optional<DocumentKey> after, size_t limit,
     const StoreSnapshot& snapshot) {

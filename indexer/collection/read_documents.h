@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -14,11 +15,16 @@
 // moment; documents that change meanwhile are not torn.
 namespace gannet::indexer {
 
-// kNotFound when there is no such document; kDataLoss when a part of it is missing.
+// kNotFound when there is no such document; kDataLoss when a part of it is missing. Terms are read
+// by ReadTerms alone.
 absl::StatusOr<Document> ReadDocument(const Store& store, DocumentKey key,
                                       const StoreSnapshot& snapshot);
 absl::StatusOr<StoredDocument> ReadStoredDocument(const Store& store, const VectorShape& shape,
                                                   DocumentKey key, const StoreSnapshot& snapshot);
+
+// As Collection::GetTerms.
+absl::StatusOr<std::optional<std::string>> ReadTerms(const Store& store, DocumentKey key,
+                                                     const StoreSnapshot* snapshot = nullptr);
 
 // As Collection::Scan.
 absl::StatusOr<std::vector<Collection::ScannedDocument>> ScanDocuments(

@@ -20,6 +20,7 @@ size_t BytesOf(const std::vector<PreparedDocument>& documents) {
   for (const PreparedDocument& document : documents) {
     bytes += document.document.size() + document.metadata.size();
     for (const std::string& vector : document.vectors) bytes += vector.size();
+    bytes += document.terms.packed.size();
   }
   return bytes;
 }
@@ -222,6 +223,28 @@ absl::Status StoredCollection::PutStored(std::span<const StoredDocument> documen
   return PutPrepared(std::move(prepared), checkpoint);
 }
 
+absl::Status StoredCollection::PutTerms(std::span<const DocumentTerms> terms,
+                                        const Checkpoint* checkpoint) {
+  std::vector<PreparedTerms> prepared;
+  size_t bytes = 0;
+  for (const DocumentTerms& document : terms) {
+    absl::StatusOr<PreparedTerms> one = PrepareTerms(schema_, document.terms);
+    if (one.ok() && one->packed.empty()) one = absl::InvalidArgumentError("no terms");
+    if (!one.ok()) return base::Annotate(one.status(), fmt::format("document {}", document.key));
+    bytes += one->packed.size();
+    prepared.push_back(*one);
+  }
+  return Submit(
+      [&](Transaction& transaction) {
+        for (size_t i = 0; i < terms.size(); ++i) {
+          GANNET_RETURN_IF_ERROR(transaction.PutTerms(terms[i].key, prepared[i]));
+        }
+        if (checkpoint != nullptr) transaction.WriteCheckpoint(*checkpoint);
+        return absl::OkStatus();
+      },
+      bytes);
+}
+
 absl::StatusOr<uint64_t> StoredCollection::Delete(std::span<const std::string> ids) {
   uint64_t deleted = 0;
   GANNET_RETURN_IF_ERROR(Submit(
@@ -281,7 +304,12 @@ absl::StatusOr<Document> StoredCollection::Get(DocumentKey key) const {
 }
 
 absl::StatusOr<StoredDocument> StoredCollection::GetStored(DocumentKey key) const {
-  return ReadStoredDocument(*store_, shape_, key, *store_->TakeSnapshot());
+  const std::unique_ptr<StoreSnapshot> snapshot = store_->TakeSnapshot();
+  GANNET_ASSIGN_OR_RETURN(StoredDocument stored,
+                          ReadStoredDocument(*store_, shape_, key, *snapshot));
+  GANNET_ASSIGN_OR_RETURN(auto terms, ReadTerms(*store_, key, snapshot.get()));
+  if (terms.has_value()) stored.terms = *std::move(terms);
+  return stored;
 }
 
 absl::StatusOr<std::vector<Collection::ScannedDocument>> StoredCollection::Scan(
@@ -295,6 +323,10 @@ absl::StatusOr<std::string> StoredCollection::GetId(DocumentKey key) const {
     return absl::NotFoundError(fmt::format("{}: no document {}", folder_.string(), key));
   }
   return DecodeDocumentId(*bytes);
+}
+
+absl::StatusOr<std::optional<std::string>> StoredCollection::GetTerms(DocumentKey key) const {
+  return ReadTerms(*store_, key);
 }
 
 absl::StatusOr<std::optional<std::string>> StoredCollection::ReadCheckpoint(

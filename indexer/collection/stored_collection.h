@@ -93,6 +93,8 @@ class StoredCollection final : public Collection {
                    const Checkpoint* checkpoint) override;
   absl::Status PutStored(std::span<const StoredDocument> documents,
                          const Checkpoint* checkpoint) override;
+  absl::Status PutTerms(std::span<const DocumentTerms> terms,
+                        const Checkpoint* checkpoint) override;
   absl::StatusOr<std::optional<std::string>> ReadCheckpoint(std::string_view name) const override;
   absl::StatusOr<uint64_t> Delete(std::span<const std::string> ids) override;
   absl::StatusOr<uint64_t> DeleteWhere(const Filter& filter) override;
@@ -102,6 +104,7 @@ class StoredCollection final : public Collection {
   absl::StatusOr<std::string> GetId(DocumentKey key) const override;
   absl::StatusOr<StoredDocument> GetStored(DocumentKey key) const override;
   absl::StatusOr<std::optional<DocumentKey>> FindKey(std::string_view id) const override;
+  absl::StatusOr<std::optional<std::string>> GetTerms(DocumentKey key) const override;
   absl::StatusOr<std::vector<ScannedDocument>> Scan(std::optional<DocumentKey> after,
                                                     size_t limit) const override;
   absl::StatusOr<uint64_t> Count(const Filter& filter) const override;

@@ -70,6 +70,7 @@ absl::Status Transaction::PutOver(const PreparedDocument& document, DocumentKey 
     GANNET_RETURN_IF_ERROR(Remove(known, document.id));
     return Insert(document);
   }
+  if (!document.terms.packed.empty()) GANNET_RETURN_IF_ERROR(PutTerms(known, document.terms));
   GANNET_ASSIGN_OR_RETURN(const std::string metadata, ReadRecord(Family::kMetadata, known));
   if (metadata == document.metadata) return absl::OkStatus();
   return ReplaceMetadata(known, metadata, document.metadata, document.fields);
@@ -95,6 +96,7 @@ absl::Status Transaction::Insert(const PreparedDocument& document) {
   for (const FieldEntry& entry : document.fields) {
     batch_.Put(Family::kFields, FieldKey(entry, key), "");
   }
+  if (!document.terms.packed.empty()) WriteTerms(key, document.terms);
   field_changes_.push_back({.key = key, .before = std::nullopt, .after = document.fields});
   totals_.next_key = key + 1;
   ++totals_.documents;
@@ -116,6 +118,7 @@ absl::Status Transaction::Remove(DocumentKey key, std::string_view id) {
     batch_.Delete(Family::kVectors, EncodeKey(MakePassageKey(key, i)));
   }
   for (const FieldEntry& entry : fields) batch_.Delete(Family::kFields, FieldKey(entry, key));
+  GANNET_RETURN_IF_ERROR(RemoveTerms(key));
   if (last_sealed_.has_value() && MakePassageKey(key, 0) <= *last_sealed_) {
     batch_.Put(Family::kTombstones, encoded, "");
   }
@@ -165,6 +168,37 @@ absl::Status Transaction::ReplaceMetadata(DocumentKey key, const std::string& be
   batch_.Put(Family::kMetadata, EncodeKey(key), after);
   field_changes_.push_back(
       {.key = key, .before = std::move(old_fields), .after = std::move(fields)});
+  return absl::OkStatus();
+}
+
+absl::Status Transaction::PutTerms(DocumentKey key, const PreparedTerms& terms) {
+  const std::string encoded = EncodeKey(key);
+  GANNET_ASSIGN_OR_RETURN(const auto document, batch_.Read(Family::kPassages, encoded));
+  if (!document.has_value()) return absl::OkStatus();
+  GANNET_ASSIGN_OR_RETURN(const auto known, batch_.Read(Family::kTerms, encoded));
+  if (known == EncodeTerms(key, {terms.count, terms.packed})) return absl::OkStatus();
+  GANNET_RETURN_IF_ERROR(RemoveTerms(key));
+  WriteTerms(key, terms);
+  return absl::OkStatus();
+}
+
+void Transaction::WriteTerms(DocumentKey key, const PreparedTerms& terms) {
+  const std::string record = EncodeTerms(key, {terms.count, terms.packed});
+  batch_.Put(Family::kTerms, EncodeKey(key), record);
+  ++totals_.terms.documents;
+  totals_.terms.terms += terms.count;
+  totals_.terms.bytes += record.size();
+}
+
+absl::Status Transaction::RemoveTerms(DocumentKey key) {
+  if (totals_.terms.documents == 0) return absl::OkStatus();
+  GANNET_ASSIGN_OR_RETURN(const auto record, batch_.Read(Family::kTerms, EncodeKey(key)));
+  if (!record.has_value()) return absl::OkStatus();
+  GANNET_ASSIGN_OR_RETURN(const TermsRecord terms, DecodeTerms(key, *record));
+  batch_.Delete(Family::kTerms, EncodeKey(key));
+  --totals_.terms.documents;
+  totals_.terms.terms -= terms.count;
+  totals_.terms.bytes -= record->size();
   return absl::OkStatus();
 }
 

@@ -18,6 +18,12 @@
 
 namespace gannet::indexer {
 
+// Terms, checked. Borrowed from whoever brought them.
+struct PreparedTerms {
+  uint64_t count = 0;
+  std::string_view packed;  // Empty for none.
+};
+
 // A document checked and encoded, so that little is left to do while others wait.
 struct PreparedDocument {
   std::optional<DocumentKey> key;  // That it brings.
@@ -28,6 +34,7 @@ struct PreparedDocument {
   std::string passages;
   std::vector<std::string> vectors;  // One record per passage.
   std::vector<FieldEntry> fields;
+  PreparedTerms terms;
 };
 
 // Changes of a collection that are written as one batch: what goes into the store, and what follows
@@ -45,6 +52,7 @@ class Transaction {
   absl::StatusOr<bool> Delete(std::string_view id);  // False when there is no such document.
   absl::Status DeleteKey(DocumentKey key);           // kDataLoss when there is no such document.
   absl::Status UpdateMetadata(std::string_view id, std::string_view merge_patch_json);
+  absl::Status PutTerms(DocumentKey key, const PreparedTerms& terms);
   void WriteCheckpoint(const Checkpoint& checkpoint);
 
   // Makes `segments` the list of segments, and the tombstones of the swapped range those of its
@@ -64,6 +72,8 @@ class Transaction {
   absl::Status PutOver(const PreparedDocument& document, DocumentKey known);
   absl::Status Insert(const PreparedDocument& document);
   absl::Status Remove(DocumentKey key, std::string_view id);
+  absl::Status RemoveTerms(DocumentKey key);
+  void WriteTerms(DocumentKey key, const PreparedTerms& terms);
   absl::Status ReplaceMetadata(DocumentKey key, const std::string& before, const std::string& after,
                                std::vector<FieldEntry> fields);
   absl::StatusOr<std::optional<DocumentKey>> FindKey(std::string_view id) const;

@@ -8,6 +8,7 @@
 
 #include "base/checksum.h"
 #include "base/status.h"
+#include "indexer/collection/prepare.h"
 #include "indexer/collection/read_documents.h"
 #include "indexer/collection/stored_collection.h"
 #include "indexer/collection_files.h"
@@ -56,6 +57,8 @@ class Verifier {
   absl::Status CheckDocument(DocumentKey key, std::string_view bytes);
   absl::Status CheckCounts();
   absl::Status CheckDerivedFamily(Family family, const EntrySum& expected);
+  absl::Status CheckTerms();
+  absl::Status CheckTermsOf(DocumentKey key, std::string_view bytes);
   absl::Status ReadTombstones();
   absl::Status CheckSegments();
   absl::Status CheckSegment(const SegmentRecord& record);
@@ -83,10 +86,12 @@ class Verifier {
   std::map<DocumentKey, uint64_t> passages_of_;  // Of every document.
   EntrySum expected_ids_;
   EntrySum expected_fields_;
+  TermTotals terms_;  // Of what is sound.
   std::set<DocumentKey> tombstones_;
   std::set<DocumentKey> needed_tombstones_;
 
   std::vector<Family> families_to_rewrite_;
+  std::vector<std::string> terms_to_remove_;  // Keys.
   std::vector<std::filesystem::path> files_to_remove_;
   bool totals_wrong_ = false;
   bool tombstones_wrong_ = false;
@@ -201,6 +206,47 @@ absl::Status Verifier::CheckDerivedFamily(Family family, const EntrySum& expecte
                      FamilyName(family), found.count, expected.count),
          Nature::kDerivable);
   families_to_rewrite_.push_back(family);
+  return absl::OkStatus();
+}
+
+// What is right of them is counted; what is not is taken out by a repair.
+absl::Status Verifier::CheckTerms() {
+  GANNET_RETURN_IF_ERROR(store_->Visit(
+      Family::kTerms, {},
+      [&](std::string_view bytes, std::string_view value) -> absl::StatusOr<Store::Visiting> {
+        const absl::StatusOr<DocumentKey> key = DecodeKey(bytes);
+        const absl::Status checked = key.ok() ? CheckTermsOf(*key, value) : key.status();
+        if (!checked.ok()) {
+          Report(std::string(base::Message(checked)), Nature::kDerivable);
+          terms_to_remove_.emplace_back(bytes);
+        }
+        return Store::Visiting::kGoOn;
+      },
+      snapshot_.get()));
+  report_.with_terms = terms_.documents;
+  if (totals_.terms == terms_) return absl::OkStatus();
+  Report(fmt::format("totals: {} terms of {} documents in {} bytes, there are {} of {} in {}",
+                     totals_.terms.terms, totals_.terms.documents, totals_.terms.bytes,
+                     terms_.terms, terms_.documents, terms_.bytes),
+         Nature::kDerivable);
+  totals_wrong_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status Verifier::CheckTermsOf(DocumentKey key, std::string_view bytes) {
+  GANNET_ASSIGN_OR_RETURN(const TermsRecord record, DecodeTerms(key, bytes));
+  if (!Exists(key)) return absl::DataLossError(fmt::format("terms of document {}: unknown", key));
+  const absl::StatusOr<PreparedTerms> prepared = PrepareTerms(schema_, record.packed);
+  absl::Status checked = prepared.status();
+  if (checked.ok() && prepared->count != record.count) {
+    checked = absl::DataLossError(
+        fmt::format("{} terms, its record says {}", prepared->count, record.count));
+  }
+  if (checked.ok()) checked = encoder::UnpackTerms(record.packed, schema_.terms->width).status();
+  if (!checked.ok()) return base::Annotate(checked, fmt::format("terms of document {}", key));
+  ++terms_.documents;
+  terms_.terms += record.count;
+  terms_.bytes += bytes.size();
   return absl::OkStatus();
 }
 
@@ -350,8 +396,10 @@ absl::Status Verifier::RewriteEntries() {
   if (totals_wrong_) {
     totals_.documents = report_.documents;
     totals_.passages = report_.passages;
+    totals_.terms = terms_;
   }
-  if (!families_to_rewrite_.empty() || tombstones_wrong_ || totals_wrong_ || seal_wrong_) {
+  for (const std::string& key : terms_to_remove_) batch.Delete(Family::kTerms, key);
+  if (!batch.empty() || !families_to_rewrite_.empty() || totals_wrong_ || seal_wrong_) {
     ++totals_.sequence;
     batch.Put(Family::kMeta, kTotalsEntry, EncodeTotals(totals_));
     GANNET_RETURN_IF_ERROR(store_->Commit(batch));
@@ -385,8 +433,9 @@ absl::StatusOr<VerifyReport> Verifier::Run() {
     Report(std::string(base::Message(blocks)), Nature::kSource);
   }
   // Where a family cannot be read to its end, what remains is not known.
-  for (const auto check : {&Verifier::CheckDocuments, &Verifier::CheckCounts,
-                           &Verifier::CheckTotals, &Verifier::CheckSegments}) {
+  for (const auto check :
+       {&Verifier::CheckDocuments, &Verifier::CheckCounts, &Verifier::CheckTotals,
+        &Verifier::CheckTerms, &Verifier::CheckSegments}) {
     if (const absl::Status checked = (this->*check)(); !checked.ok()) {
       Report(std::string(base::Message(checked)), Nature::kSource);
       return report_;

@@ -104,7 +104,9 @@ class IndexJob {
   static size_t MinBlockTokens(int threads) {
     return kMinBlockTokensPerThread * static_cast<size_t>(threads);
   }
-  absl::StatusOr<encoder::Embeddings> EmbedBlock();
+  // What of the block is to be encoded.
+  std::vector<std::string> NewTexts() const;
+  absl::StatusOr<encoder::Embeddings> EmbedBlock(std::span<const std::string_view> texts);
   // Counts a record and, where it is to be stored, adds it to `good`. An error ends the block.
   absl::Status Settle(Record& record, const encoder::Embeddings& embeddings, size_t embedding,
                       std::vector<EmbeddedDocument>& good);
@@ -128,7 +130,8 @@ class IndexJob {
   DocumentSet before_;       // Documents stored before the job whose ids its records brought.
   size_t block_tokens_;      // Of the next block, about.
   std::vector<Record> block_;
-  std::unordered_set<std::string> block_ids_;  // Of what the block stores.
+  std::unordered_set<std::string> block_ids_;             // Of what the block stores.
+  std::vector<absl::StatusOr<std::string>> block_terms_;  // Of its new texts.
   IndexReport report_;
 };
 
@@ -273,7 +276,9 @@ void IndexJob::AdaptBlocks(double seconds) {
 
 absl::StatusOr<bool> IndexJob::ReadBlock() {
   block_.clear();
-  const size_t most_text_read = kBytesPerToken * model_.max_tokens();
+  const size_t most_tokens_read =
+      std::max(model_.max_tokens(), options_.terms != nullptr ? encoder::kMaxTermTokens : 0);
+  const size_t most_text_read = kBytesPerToken * most_tokens_read;
   size_t bytes = 0, tokens = 0;
   while (tokens < block_tokens_ && bytes < kMaxBlockBytes && block_.size() < kMaxBlockRecords) {
     GANNET_ASSIGN_OR_RETURN(Read read, ReadRecord());
@@ -335,23 +340,32 @@ bool IndexJob::IsRepeated(std::optional<DocumentKey> known) {
 
 // ---- Storing.
 
-absl::StatusOr<encoder::Embeddings> IndexJob::EmbedBlock() {
+std::vector<std::string> IndexJob::NewTexts() const {
   std::vector<std::string> texts;
   for (const Record& record : block_) {
     if (record.kind == Record::Kind::kNew) texts.push_back(EmbeddedText(record.document));
   }
+  return texts;
+}
+
+absl::StatusOr<encoder::Embeddings> IndexJob::EmbedBlock(std::span<const std::string_view> texts) {
   if (texts.empty()) return encoder::Embeddings();
   base::Log(base::LogLevel::kDebug,
             fmt::format("encoding {} documents, records {} to {}", texts.size(), ledger_.records,
                         ledger_.records + block_.size() - 1));
-  const std::vector<std::string_view> views(texts.begin(), texts.end());
   report_.encoded += texts.size();
-  return model_.Embed(views, encoder::TextRole::kDocument, pool_);
+  return model_.Embed(texts, encoder::TextRole::kDocument, pool_);
 }
 
 absl::Status IndexJob::StoreBlock() {
   if (block_.empty()) return absl::OkStatus();
-  GANNET_ASSIGN_OR_RETURN(const encoder::Embeddings embeddings, EmbedBlock());
+  const std::vector<std::string> texts = NewTexts();
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  GANNET_ASSIGN_OR_RETURN(const encoder::Embeddings embeddings, EmbedBlock(views));
+  if (options_.terms != nullptr) {
+    block_terms_ = encoder::EncodePackedTerms(*options_.terms, views,
+                                              collection_.schema().terms->format, pool_);
+  }
   std::vector<EmbeddedDocument> good;
   block_ids_.clear();
   size_t embedding = 0;
@@ -383,9 +397,11 @@ absl::Status IndexJob::Settle(Record& record, const encoder::Embeddings& embeddi
       break;
     case Record::Kind::kNew: {
       const std::string& id = record.document.id;
-      if (!embeddings.status(embedding).ok()) {
-        return SettleBad(base::Annotate(embeddings.status(embedding),
-                                        fmt::format("{}: document \"{}\"", record.place, id)));
+      absl::Status encoded = embeddings.status(embedding);
+      if (options_.terms != nullptr) encoded.Update(block_terms_[embedding].status());
+      if (!encoded.ok()) {
+        return SettleBad(
+            base::Annotate(encoded, fmt::format("{}: document \"{}\"", record.place, id)));
       }
       if (!block_ids_.insert(id).second) {
         return SettleBad(absl::InvalidArgumentError(
@@ -404,6 +420,7 @@ absl::Status IndexJob::Settle(Record& record, const encoder::Embeddings& embeddi
                       .vectors = {embeddings[embedding].begin(), embeddings[embedding].end()},
                       .key = ledger_.base_key + ledger_.records,
                       .ordinal = ledger_.records});
+      if (options_.terms != nullptr) good.back().terms = *std::move(block_terms_[embedding]);
       break;
     }
   }
@@ -455,6 +472,14 @@ absl::StatusOr<IndexReport> RunIndexJob(const encoder::Embedder& model, Collecti
         fmt::format("made with model {} (fingerprint {}), not with {} (fingerprint {})",
                     collection.schema().model_name, collection.schema().model_fingerprint,
                     model.name(), model.fingerprint()));
+  }
+  const std::optional<TermSchema>& terms = collection.schema().terms;
+  if (options.terms != nullptr) GANNET_RETURN_IF_ERROR(CheckTermModel(terms, *options.terms));
+  if (options.terms == nullptr && terms) {
+    return absl::FailedPreconditionError(
+        fmt::format("keeps terms of model {}, layer {} (fingerprint {}): they are made with its "
+                    "documents, by that model",
+                    terms->model_name, terms->options.join_layer, terms->model_fingerprint));
   }
   GANNET_ASSIGN_OR_RETURN(CorpusReader reader, CorpusReader::Open(options.corpus));
   return IndexJob(model, collection, options, pool, std::move(reader)).Run();

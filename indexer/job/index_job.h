@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "base/thread_pool.h"
 #include "encoder/embed/embedder.h"
+#include "encoder/score/term_encoder.h"
 #include "indexer/collection.h"
 #include "indexer/job/corpus_reader.h"
 #include "indexer/job/job_ledger.h"
@@ -27,6 +28,9 @@ struct IndexJobOptions {
   Shard shard = {};
   BadRecordPolicy bad_records = BadRecordPolicy::kStop;
   ProgressDisplay progress = ProgressDisplay::kNone;
+  // Whose terms documents get beside their vectors; those that the collection keeps, and null where
+  // it keeps none.
+  const encoder::TermEncoder* terms = nullptr;
   // About so many tokens are encoded together and stored in one atomic batch: what is repeated
   // after a kill. 0: what takes some 25 ms, but enough to keep the model busy. What is stored does
   // not depend on it.
@@ -59,6 +63,8 @@ struct IndexReport {
 // where the collection was changed meanwhile, the job begins anew and says so. A run after one that
 // was finished adds what is new: documents that are stored with the same content are not encoded
 // again.
+//
+// A document that has no vector, or no terms where they are asked for, is a bad record.
 //
 // On an error everything before the record in question is stored; the message says where it is.
 absl::StatusOr<IndexReport> RunIndexJob(const encoder::Embedder& model, Collection& collection,

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "base/progress.h"
@@ -18,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kReadAhead = 128;        // Documents of each shard.
+constexpr size_t kReadAhead = 64;         // Documents of each shard.
 constexpr size_t kBlockDocuments = 1024;  // Of one atomic batch,
 constexpr size_t kBlockBytes = 16 << 20;  // or so many bytes.
 
@@ -76,6 +77,12 @@ class ShardReader {
   std::optional<DocumentKey> after_;
 };
 
+std::string TermsText(const CollectionSchema& schema) {
+  if (!schema.terms) return "none";
+  return fmt::format("{} as {}", schema.terms->model_fingerprint,
+                     encoder::TermFormatName(schema.terms->format));
+}
+
 // Whether `other` is part of the same whole as `first`.
 absl::Status CheckFits(const ShardReader& first, const ShardReader& other) {
   const auto differ = [&](std::string_view what, const auto& here, const auto& there) {
@@ -92,6 +99,7 @@ absl::Status CheckFits(const ShardReader& first, const ShardReader& other) {
                   VectorFormatName(a.vector_format));
   }
   if (a.index != b.index) return differ("index", b.index, a.index);
+  if (TermsText(a) != TermsText(b)) return differ("kind of terms", TermsText(b), TermsText(a));
   const JobLedger& x = first.ledger();
   const JobLedger& y = other.ledger();
   if (x.records != y.records) return differ("number of input records", y.records, x.records);
@@ -186,7 +194,7 @@ class Merge {
   absl::Status Add(StoredDocument document) {
     ++report_.documents;
     report_.passages += document.passages.size();
-    block_bytes_ += document.document.text.size() + document.vectors.size();
+    block_bytes_ += document.document.text.size() + document.vectors.size() + document.terms.size();
     block_.push_back(std::move(document));
     const bool full = block_.size() == kBlockDocuments || block_bytes_ >= kBlockBytes;
     return full ? Flush() : absl::OkStatus();

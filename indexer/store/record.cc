@@ -16,6 +16,7 @@ using Json = nlohmann::json;
 
 constexpr char kDocumentVersion = 2;
 constexpr char kPassagesVersion = 1;
+constexpr char kTermsVersion = 1;
 constexpr int kSchemaVersion = 2;
 constexpr size_t kFingerprintDigits = 32;
 constexpr size_t kPassageBytes = 4 * sizeof(uint64_t);
@@ -63,6 +64,37 @@ absl::StatusOr<T> ReadJson(std::string_view text, std::string_view what, const R
   } catch (const Json::exception& error) {
     return absl::DataLossError(fmt::format("{} cannot be read: {}", what, error.what()));
   }
+}
+
+Json TermSchemaJson(const TermSchema& terms) {
+  Json json{{"model_folder", terms.model_folder.string()},
+            {"model_name", terms.model_name},
+            {"model_fingerprint", terms.model_fingerprint},
+            {"precision", encoder::PrecisionName(terms.options.model.precision)},
+            {"join_layer", terms.options.join_layer},
+            {"query_slots", terms.options.query_slots},
+            {"width", terms.width},
+            {"format", encoder::TermFormatName(terms.format)}};
+  if (terms.options.model.bf16_layers) json["bf16_layers"] = *terms.options.model.bf16_layers;
+  return json;
+}
+
+absl::StatusOr<TermSchema> ReadTermSchema(const Json& json) {
+  TermSchema terms;
+  terms.model_folder = json.at("model_folder").get<std::string>();
+  terms.model_name = json.at("model_name").get<std::string>();
+  terms.model_fingerprint = json.at("model_fingerprint").get<std::string>();
+  GANNET_ASSIGN_OR_RETURN(terms.options.model.precision,
+                          encoder::ParsePrecision(json.at("precision").get<std::string>()));
+  if (const auto layers = json.find("bf16_layers"); layers != json.end()) {
+    terms.options.model.bf16_layers = layers->get<std::vector<std::string>>();
+  }
+  terms.options.join_layer = json.at("join_layer").get<size_t>();
+  terms.options.query_slots = json.at("query_slots").get<size_t>();
+  terms.width = json.at("width").get<size_t>();
+  GANNET_ASSIGN_OR_RETURN(terms.format,
+                          encoder::ParseTermFormat(json.at("format").get<std::string>()));
+  return terms;
 }
 
 }  // namespace
@@ -156,6 +188,28 @@ absl::StatusOr<std::vector<Passage>> DecodePassages(std::string_view bytes) {
   return passages;
 }
 
+std::string EncodeTerms(DocumentKey key, const TermsRecord& record) {
+  std::string rest = LittleEndian(record.count, sizeof(uint64_t));
+  rest += record.packed;
+  const uint64_t checksum = base::Xxh3(EncodeKey(key) + rest);
+  return kTermsVersion + LittleEndian(checksum, sizeof(checksum)) + rest;
+}
+
+absl::StatusOr<TermsRecord> DecodeTerms(DocumentKey key, std::string_view bytes) {
+  constexpr size_t kHead = 1 + 2 * sizeof(uint64_t);
+  if (bytes.size() < kHead || bytes.front() != kTermsVersion) {
+    return absl::DataLossError(
+        fmt::format("terms of document {}: of an unknown version or cut short", key));
+  }
+  const std::string_view rest = bytes.substr(1 + sizeof(uint64_t));
+  if (FromLittleEndian(bytes.substr(1, sizeof(uint64_t))) !=
+      base::Xxh3(EncodeKey(key) + std::string(rest))) {
+    return absl::DataLossError(fmt::format("terms of document {}: not of their checksum", key));
+  }
+  return TermsRecord{.count = FromLittleEndian(rest.substr(0, sizeof(uint64_t))),
+                     .packed = bytes.substr(kHead)};
+}
+
 std::string EncodeSchema(const CollectionSchema& schema) {
   Json json{{"version", kSchemaVersion},
             {"model_folder", schema.model_folder.string()},
@@ -170,6 +224,7 @@ std::string EncodeSchema(const CollectionSchema& schema) {
   if (schema.model_options.bf16_layers) {
     json["bf16_layers"] = *schema.model_options.bf16_layers;
   }
+  if (schema.terms) json["terms"] = TermSchemaJson(*schema.terms);
   return json.dump();
 }
 
@@ -197,24 +252,39 @@ absl::StatusOr<CollectionSchema> DecodeSchema(std::string_view text) {
         GANNET_ASSIGN_OR_RETURN(schema.vector_format,
                                 ParseVectorFormat(json.at("vector_format").get<std::string>()));
         schema.index = json.at("index").get<std::string>();
+        if (const auto terms = json.find("terms"); terms != json.end()) {
+          GANNET_ASSIGN_OR_RETURN(schema.terms, ReadTermSchema(*terms));
+        }
         return schema;
       });
 }
 
 std::string EncodeTotals(const Totals& totals) {
-  return Json{{"sequence", totals.sequence},
-              {"next_key", totals.next_key},
-              {"documents", totals.documents},
-              {"passages", totals.passages}}
-      .dump();
+  Json json{{"sequence", totals.sequence},
+            {"next_key", totals.next_key},
+            {"documents", totals.documents},
+            {"passages", totals.passages}};
+  if (totals.terms != TermTotals()) {
+    json["terms"] = {{"documents", totals.terms.documents},
+                     {"terms", totals.terms.terms},
+                     {"bytes", totals.terms.bytes}};
+  }
+  return json.dump();
 }
 
 absl::StatusOr<Totals> DecodeTotals(std::string_view text) {
   return ReadJson<Totals>(text, "the totals", [](const Json& json) {
-    return Totals{.sequence = json.at("sequence").get<uint64_t>(),
+    Totals totals{.sequence = json.at("sequence").get<uint64_t>(),
                   .next_key = json.at("next_key").get<uint64_t>(),
                   .documents = json.at("documents").get<uint64_t>(),
-                  .passages = json.at("passages").get<uint64_t>()};
+                  .passages = json.at("passages").get<uint64_t>(),
+                  .terms = {}};
+    if (const auto terms = json.find("terms"); terms != json.end()) {
+      totals.terms = {.documents = terms->at("documents").get<uint64_t>(),
+                      .terms = terms->at("terms").get<uint64_t>(),
+                      .bytes = terms->at("bytes").get<uint64_t>()};
+    }
+    return totals;
   });
 }
 

@@ -41,6 +41,15 @@ std::string EncodePassages(const std::vector<Passage>& passages);
 absl::StatusOr<std::vector<Passage>> DecodePassages(std::string_view bytes);
 absl::StatusOr<uint64_t> CountPassages(std::string_view bytes);
 
+// Family kTerms: a version byte, a little-endian u64 checksum over the key and what follows, the
+// number of terms as a little-endian u64, the terms as encoder::PackTerms.
+struct TermsRecord {
+  uint64_t count = 0;
+  std::string_view packed;
+};
+std::string EncodeTerms(DocumentKey key, const TermsRecord& record);
+absl::StatusOr<TermsRecord> DecodeTerms(DocumentKey key, std::string_view bytes);
+
 // Names of entries in family kMeta.
 inline constexpr std::string_view kSchemaEntry = "schema";
 inline constexpr std::string_view kTotalsEntry = "totals";
@@ -59,6 +68,7 @@ struct Totals {
   DocumentKey next_key = 0;
   uint64_t documents = 0;
   uint64_t passages = 0;
+  TermTotals terms = {};
 
   friend bool operator==(const Totals&, const Totals&) = default;
 };

@@ -9,6 +9,7 @@
 #include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/utilities/write_batch_with_index.h>
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <condition_variable>
@@ -25,8 +26,9 @@ namespace gannet::indexer {
 namespace {
 
 // In the order of Family.
-constexpr std::array<const char*, kFamilies> kFamilyNames = {
-    "default", "ids", "documents", "metadata", "passages", "vectors", "fields", "tombstones"};
+constexpr std::array<const char*, kFamilies> kFamilyNames = {"default",  "ids",        "documents",
+                                                             "metadata", "passages",   "vectors",
+                                                             "fields",   "tombstones", "terms"};
 
 rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view FromSlice(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
@@ -90,7 +92,8 @@ std::vector<rocksdb::ColumnFamilyDescriptor> Families() {
   for (const char* name : kFamilyNames) {
     rocksdb::ColumnFamilyOptions options;
     rocksdb::BlockBasedTableOptions table;
-    if (name == kFamilyNames[static_cast<size_t>(Family::kVectors)]) {
+    if (name == kFamilyNames[static_cast<size_t>(Family::kVectors)] ||
+        name == kFamilyNames[static_cast<size_t>(Family::kTerms)]) {
       options.compression = rocksdb::kNoCompression;
       table.block_size = size_t{64} << 10;
     }
@@ -102,6 +105,18 @@ std::vector<rocksdb::ColumnFamilyDescriptor> Families() {
     families.emplace_back(name, options);
   }
   return families;
+}
+
+// Whether a sound store was made before there was the last family.
+bool LacksTerms(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  const rocksdb::Status listed =
+      rocksdb::DB::ListColumnFamilies(DatabaseOptions(), folder.string(), &names);
+  if (!listed.ok()) return false;  // Opening it says what is wrong.
+  std::vector<std::string> expected(kFamilyNames.begin(), kFamilyNames.end() - 1);
+  std::sort(names.begin(), names.end());
+  std::sort(expected.begin(), expected.end());
+  return names == expected;
 }
 
 bool IsAbsentOrEmpty(const std::filesystem::path& folder) {
@@ -131,9 +146,17 @@ struct Store::State {
   }
 
   rocksdb::Status OpenReadOnly() {
+    std::vector<rocksdb::ColumnFamilyDescriptor> families = Families();
     rocksdb::DB* opened = nullptr;
-    rocksdb::Status status = rocksdb::DB::OpenForReadOnly(DatabaseOptions(), folder.string(),
-                                                          Families(), &handles, &opened);
+    const auto open = [&] {
+      return rocksdb::DB::OpenForReadOnly(DatabaseOptions(), folder.string(), families, &handles,
+                                          &opened);
+    };
+    rocksdb::Status status = open();
+    if (status.IsInvalidArgument() && LacksTerms(folder)) {
+      families.pop_back();
+      status = open();
+    }
     db.reset(opened);
     return status;
   }
@@ -154,6 +177,8 @@ struct Store::State {
     return absl::UnavailableError(fmt::format("{}: could not be opened again", folder.string()));
   }
 
+  // False for what a store of before has no family for, when it is opened for reading.
+  bool Has(Family family) const { return static_cast<size_t>(family) < handles.size(); }
   rocksdb::ColumnFamilyHandle* Handle(Family family) const {
     return handles[static_cast<size_t>(family)];
   }
@@ -297,7 +322,11 @@ absl::StatusOr<std::unique_ptr<Store>> Store::OpenWritable(const std::filesystem
   rocksdb::DBOptions options = DatabaseOptions();
   options.create_if_missing = creation == Creation::kAllowed;
   options.create_missing_column_families = creation == Creation::kAllowed;
-  const rocksdb::Status status = state->Open(options);
+  rocksdb::Status status = state->Open(options);
+  if (status.IsInvalidArgument() && LacksTerms(folder)) {
+    options.create_missing_column_families = true;
+    status = state->Open(options);
+  }
   const std::string message = status.ToString();
   if (status.IsIOError() && (message.find("lock file") != std::string::npos ||
                              message.find("lock hold") != std::string::npos)) {
@@ -322,6 +351,7 @@ absl::StatusOr<std::optional<std::string>> Store::Read(Family family, std::strin
   std::optional<Use> use;
   if (snapshot == nullptr) use.emplace(*state_);
   GANNET_RETURN_IF_ERROR(state_->CheckOpen());
+  if (!state_->Has(family)) return std::nullopt;
   rocksdb::ReadOptions options;
   if (snapshot != nullptr) options.snapshot = snapshot->state_->snapshot;
   std::string value;
@@ -337,6 +367,7 @@ absl::Status Store::Visit(Family family, const Range& range, Visitor visit,
   std::optional<Use> use;
   if (snapshot == nullptr) use.emplace(*state_);
   GANNET_RETURN_IF_ERROR(state_->CheckOpen());
+  if (!state_->Has(family)) return absl::OkStatus();
   rocksdb::ReadOptions options;
   options.fill_cache = false;
   if (snapshot != nullptr) options.snapshot = snapshot->state_->snapshot;

@@ -26,8 +26,9 @@ enum class Family : uint8_t {
   kVectors,     // passage key -> vector record
   kFields,      // (field, value), document key -> nothing
   kTombstones,  // document key -> nothing: deleted, but still in a segment
+  kTerms,       // document key -> term representations; stores of before it lack the family
 };
-inline constexpr size_t kFamilies = 8;
+inline constexpr size_t kFamilies = 9;
 
 std::string_view FamilyName(Family family);
 

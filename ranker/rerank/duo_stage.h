@@ -24,6 +24,11 @@ class DuoStage final : public RerankStage {
   absl::Status Rerank(std::string_view query, std::span<Candidate> candidates,
                       base::ThreadPool& pool) const override;
 
+  // Pairs.
+  double Work(size_t candidates) const override {
+    return candidates == 0 ? 0 : static_cast<double>(candidates * (candidates - 1));
+  }
+
  private:
   const encoder::DuoEncoder* model_;
   const std::string name_;

@@ -48,16 +48,32 @@ absl::Status CheckTexts(std::string_view query, std::span<const InContextPassage
   return absl::OkStatus();
 }
 
+absl::StatusOr<PromptForm> FormOf(const InContextOptions& options) {
+  PromptForm form;
+  GANNET_ASSIGN_OR_RETURN(form.recipe, FindRecipe(options.recipe));
+  GANNET_ASSIGN_OR_RETURN(form.markup, FindMarkup(options.markup));
+  GANNET_ASSIGN_OR_RETURN(form.sentence, FindSentence(options.sentence));
+  form.max_words = options.max_words.value_or(form.recipe->max_words);
+  return form;
+}
+
+// Bytes of the prompt, cut to [begin, end), counted from `begin` on after `stripped` others.
+encoder::ByteSpan CutTo(encoder::ByteSpan bytes, size_t begin, size_t end, size_t stripped) {
+  const size_t last = std::min<size_t>(bytes.end, end) - begin;
+  const size_t first = std::min(std::max<size_t>(bytes.begin, begin) - begin, last);
+  return {static_cast<uint32_t>(first + stripped), static_cast<uint32_t>(last + stripped)};
+}
+
 // A token's place in its passage; `place` is that of the passage in the prompt.
 TokenMass Locate(encoder::ByteSpan bytes, const DocumentPlace& place) {
   TokenMass mass;
   if (bytes.end > place.text_begin) {
-    const size_t begin = std::max<size_t>(bytes.begin, place.text_begin) - place.text_begin;
-    const size_t end = std::min<size_t>(bytes.end, place.end) - place.text_begin;
-    mass.bytes = {static_cast<uint32_t>(std::min(begin, end) + place.stripped),
-                  static_cast<uint32_t>(end + place.stripped)};
+    mass.bytes = CutTo(bytes, place.text_begin, place.end, place.stripped);
+  } else if (bytes.end > place.title_begin) {
+    mass.part = TokenMass::Part::kTitle;
+    mass.bytes = CutTo(bytes, place.title_begin, place.title_end, place.title_stripped);
   } else {
-    mass.part = bytes.end > place.title_begin ? TokenMass::Part::kTitle : TokenMass::Part::kMarker;
+    mass.part = TokenMass::Part::kMarker;
   }
   return mass;
 }
@@ -84,35 +100,22 @@ struct InContextReranker::Prompts {
   }
 };
 
+absl::StatusOr<std::unique_ptr<const InContextReranker>> InContextReranker::Make(
+    InContextModel model, const InContextOptions& options) {
+  GANNET_ASSIGN_OR_RETURN(const PromptForm form, FormOf(options));
+  const encoder::ModelDimensions& dimensions = model.model->dimensions();
+  GANNET_RETURN_IF_ERROR(base::Annotate(options.heads.Check(dimensions.layers, dimensions.heads),
+                                        model.path.string()));
+  return std::unique_ptr<const InContextReranker>(new InContextReranker(
+      std::move(model), form, options.order.value_or(form.recipe->order), options.heads));
+}
+
 absl::StatusOr<std::unique_ptr<const InContextReranker>> InContextReranker::Open(
     const std::filesystem::path& path, const InContextOptions& options,
     const encoder::ModelOptions& model_options) {
-  PromptForm form;
-  GANNET_ASSIGN_OR_RETURN(form.recipe, FindRecipe(options.recipe));
-  GANNET_ASSIGN_OR_RETURN(form.markup, FindMarkup(options.markup));
-  GANNET_ASSIGN_OR_RETURN(form.sentence, FindSentence(options.sentence));
-  form.max_words = options.max_words.value_or(form.recipe->max_words);
-  // The markup is made of control tokens.
-  GANNET_ASSIGN_OR_RETURN(
-      auto tokenizer,
-      encoder::Tokenizer::Open(
-          path, {.gguf_control_tokens = encoder::TokenizerOptions::ControlTokens::kFound}));
-  GANNET_ASSIGN_OR_RETURN(auto model, encoder::Model::Load(path, model_options));
-  const encoder::ModelDimensions& dimensions = model->dimensions();
-  if (!dimensions.causal) {
-    return absl::InvalidArgumentError(
-        fmt::format("{}: not a causal decoder, which re-ranking in context needs", path.string()));
-  }
-  if (tokenizer->vocabulary_size() > dimensions.vocabulary) {
-    return absl::InvalidArgumentError(
-        fmt::format("{}: vocab_size: {}, but the tokenizer has {} entries", path.string(),
-                    dimensions.vocabulary, tokenizer->vocabulary_size()));
-  }
-  GANNET_RETURN_IF_ERROR(
-      base::Annotate(options.heads.Check(dimensions.layers, dimensions.heads), path.string()));
-  return std::unique_ptr<const InContextReranker>(
-      new InContextReranker(std::move(tokenizer), std::move(model), form,
-                            options.order.value_or(form.recipe->order), options.heads));
+  GANNET_RETURN_IF_ERROR(FormOf(options).status());  // Before much is read.
+  GANNET_ASSIGN_OR_RETURN(InContextModel model, InContextModel::Open(path, model_options));
+  return Make(std::move(model), options);
 }
 
 absl::StatusOr<InContextReranker::Prompts> InContextReranker::WritePrompts(
@@ -124,10 +127,10 @@ absl::StatusOr<InContextReranker::Prompts> InContextReranker::WritePrompts(
   }
   const std::vector<InContextPassage> selected = Select(passages, members);
   Prompts prompts{.text = WritePrompt(form, selected, query)};
-  GANNET_ASSIGN_OR_RETURN(prompts.query, TokenizePrompt(*tokenizer_, form, prompts.text));
+  GANNET_ASSIGN_OR_RETURN(prompts.query, TokenizePrompt(*model_.tokenizer, form, prompts.text));
   GANNET_ASSIGN_OR_RETURN(
       prompts.calibration,
-      TokenizePrompt(*tokenizer_, form, WritePrompt(form, selected, kCalibrationQuery)));
+      TokenizePrompt(*model_.tokenizer, form, WritePrompt(form, selected, kCalibrationQuery)));
   // Both attend from the same token on, but for tokenizers that look far ahead.
   const size_t most = std::min(prompts.query.attending.begin, prompts.calibration.attending.begin);
   while (prompts.shared < most &&
@@ -144,11 +147,11 @@ absl::StatusOr<InContextReranker::Prompts> InContextReranker::WritePrompts(
 }
 
 absl::Status InContextReranker::Check(const Prompts& prompts) const {
-  const size_t positions = model_->dimensions().positions;
+  const size_t positions = model().dimensions().positions;
   if (positions == 0 || prompts.tokens() <= positions) {
     // The ids of special tokens are the tokenizer file's own word.
-    GANNET_RETURN_IF_ERROR(model_->Check(prompts.query.ids, {}));
-    return model_->Check(prompts.calibration.ids, {});
+    GANNET_RETURN_IF_ERROR(model().Check(prompts.query.ids, {}));
+    return model().Check(prompts.calibration.ids, {});
   }
   // As many documents as there is room for, from the best on.
   size_t used = prompts.FrameTokens(), fitting = 0;
@@ -171,15 +174,15 @@ encoder::KeyValueCache InContextReranker::ReadBeginning(const Prompts& prompts,
     return ReadBlocks(prompts, request.blocks, pool, cost);
   }
   cost.tokens_run += prompts.shared;
-  return EncodeBeginning(*model_, prompts.beginning(),
-                         heads_.LayersNeeded(model_->dimensions().layers), pool);
+  return EncodeBeginning(model(), prompts.beginning(),
+                         heads_.LayersNeeded(model().dimensions().layers), pool);
 }
 
 encoder::KeyValueCache InContextReranker::ReadBlocks(const Prompts& prompts,
                                                      DocumentBlockCache* blocks,
                                                      base::ThreadPool* pool,
                                                      InContextCost& cost) const {
-  const size_t layers = heads_.LayersNeeded(model_->dimensions().layers);
+  const size_t layers = heads_.LayersNeeded(model().dimensions().layers);
   const TokenizedPrompt& prompt = prompts.query;
   const std::span<const encoder::TokenId> ids = prompts.beginning();
   const std::span<const encoder::TokenId> introduction = ids.first(prompt.first_block);
@@ -195,7 +198,7 @@ encoder::KeyValueCache InContextReranker::ReadBlocks(const Prompts& prompts,
   };
   DocumentBlockCache::Block start = recall(introduction);
   if (start == nullptr) {
-    start = keep(introduction, EncodeBeginning(*model_, introduction, layers, pool));
+    start = keep(introduction, EncodeBeginning(model(), introduction, layers, pool));
   }
 
   // The blocks that are not kept run as one batch, each after the introduction alone.
@@ -217,7 +220,7 @@ encoder::KeyValueCache InContextReranker::ReadBlocks(const Prompts& prompts,
   if (!missing.empty()) {
     std::vector<encoder::KeyValueCache> caches(missing.size());
     std::vector<float> hidden;
-    model_->Run(batch, pool, {.layers = layers, .before = start.get(), .keep = caches}, hidden);
+    model().Run(batch, pool, {.layers = layers, .before = start.get(), .keep = caches}, hidden);
     for (size_t m = 0; m < missing.size(); ++m) {
       read[missing[m]] = keep(tokens_of(missing[m]), std::move(caches[m]));
     }
@@ -228,7 +231,7 @@ encoder::KeyValueCache InContextReranker::ReadBlocks(const Prompts& prompts,
     parts.push_back({block.get(), 0, block->tokens(), introduction.size()});
   }
   encoder::KeyValueCache joined;
-  model_->Join(parts, pool, joined);
+  model().Join(parts, pool, joined);
   return joined;
 }
 
@@ -247,7 +250,7 @@ absl::StatusOr<std::vector<size_t>> InContextReranker::RankWindow(
   cost.beginning_seconds += SecondsSince(start);
   const auto middle = Clock::now();
   const std::vector<PromptEnding> endings = prompts.Endings();
-  const auto attention = AttentionTo(*model_, beginning, endings, heads_, pool);
+  const auto attention = AttentionTo(model(), beginning, endings, heads_, pool);
   cost.endings_seconds += SecondsSince(middle);
   const size_t ending_tokens = endings[0].ids.size() + endings[1].ids.size();
   cost.tokens += prompts.shared + ending_tokens;
@@ -262,6 +265,14 @@ absl::StatusOr<std::vector<size_t>> InContextReranker::RankWindow(
     passage = {.score = ScoreOf(masses),
                .tokens = masses.size(),
                .words_cut = prompts.text.documents[d].words_cut};
+    if (passage.words_cut > 0) {
+      const std::string_view rest =
+          passages[placed[d]].text.substr(prompts.text.documents[d].text_read);
+      encoder::Encoding encoding;
+      GANNET_RETURN_IF_ERROR(
+          model_.tokenizer->Encode(rest, {.add_special_tokens = false}, encoding));
+      passage.tokens_cut = encoding.ids.size();
+    }
     if (request.explain == InContextRequest::Explain::kNo) continue;
     const double threshold = MassThreshold(masses);
     for (size_t j = 0; j < masses.size(); ++j) {
@@ -283,7 +294,7 @@ absl::StatusOr<size_t> InContextReranker::CountThatFit(std::string_view query,
                                                        const InContextRequest& request) const {
   GANNET_ASSIGN_OR_RETURN(const Prompts prompts,
                           WritePrompts(query, passages, CountFrom(0, passages.size()), request));
-  const size_t positions = model_->dimensions().positions;
+  const size_t positions = model().dimensions().positions;
   if (positions == 0 || prompts.tokens() <= positions) return passages.size();
   // Any window must fit, also one of the longest passages; each bears another number there.
   constexpr size_t kNumberTokens = 2;
@@ -344,8 +355,8 @@ absl::StatusOr<InContextReranker::HeadAttention> InContextReranker::AttentionByH
   GANNET_ASSIGN_OR_RETURN(const Prompts prompts, WritePrompts(query, passages, placed, {}));
   GANNET_RETURN_IF_ERROR(Check(prompts));
   const encoder::KeyValueCache beginning =
-      EncodeBeginning(*model_, prompts.beginning(), model_->dimensions().layers, pool);
-  auto attention = ranker::AttentionByHead(*model_, beginning, prompts.Endings(), pool);
+      EncodeBeginning(model(), prompts.beginning(), model().dimensions().layers, pool);
+  auto attention = ranker::AttentionByHead(model(), beginning, prompts.Endings(), pool);
   HeadAttention result{.documents = std::vector<TokenSpan>(passages.size()),
                        .tokens = beginning.tokens(),
                        .query = std::move(attention[0]),

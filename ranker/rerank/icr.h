@@ -2,7 +2,6 @@
 #define GANNET_RANKER_RERANK_ICR_H_
 
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -15,11 +14,12 @@
 #include "base/thread_pool.h"
 #include "encoder/layers/model_options.h"
 #include "encoder/models/model.h"
-#include "encoder/tokenizer/tokenizer.h"
 #include "ranker/rerank/icr_block_cache.h"
 #include "ranker/rerank/icr_heads.h"
+#include "ranker/rerank/icr_model.h"
 #include "ranker/rerank/icr_prompt.h"
 #include "ranker/rerank/icr_recipe.h"
+#include "ranker/rerank/rerank_stage.h"
 
 namespace gannet::ranker {
 
@@ -52,18 +52,11 @@ struct InContextRequest {
   DocumentBlockCache* blocks = nullptr;  // Where they are kept, with kBlocks; null for nowhere.
 };
 
-// A token of a passage and what the query takes from it.
-struct TokenMass {
-  enum class Part { kMarker, kTitle, kText } part = Part::kText;
-  encoder::ByteSpan bytes;  // Of the passage's text; empty in other parts.
-  double mass = 0;          // c_j
-  bool counted = true;      // Whether it is above the threshold.
-};
-
 struct PassageScore {
   double score = 0;
   size_t tokens = 0;                   // That the score is made of, before the threshold.
-  size_t words_cut = 0;                // Words of the text that were not read.
+  size_t words_cut = 0;                // Words of the text that were not read,
+  size_t tokens_cut = 0;               // and what they are in tokens.
   std::vector<TokenMass> masses = {};  // With Explain::kYes.
 };
 
@@ -90,7 +83,11 @@ struct InContextResult {
 // Immutable; safe to use from several threads.
 class InContextReranker {
  public:
-  // `path` is a model folder or GGUF file of a causal decoder. Errors name the file and the field.
+  // Errors name the model's file and the option.
+  static absl::StatusOr<std::unique_ptr<const InContextReranker>> Make(
+      InContextModel model, const InContextOptions& options);
+
+  // The same with a model that no other re-ranker shares; see InContextModel::Open.
   static absl::StatusOr<std::unique_ptr<const InContextReranker>> Open(
       const std::filesystem::path& path, const InContextOptions& options,
       const encoder::ModelOptions& model_options = {});
@@ -115,20 +112,14 @@ class InContextReranker {
                                                 std::span<const InContextPassage> passages,
                                                 base::ThreadPool* pool) const;
 
-  const encoder::Model& model() const { return *model_; }
+  const encoder::Model& model() const { return *model_.model; }
   const HeadSet& heads() const { return heads_; }
 
  private:
   struct Prompts;
 
-  InContextReranker(std::unique_ptr<const encoder::Tokenizer> tokenizer,
-                    std::unique_ptr<const encoder::Model> model, PromptForm form,
-                    DocumentOrder order, HeadSet heads)
-      : tokenizer_(std::move(tokenizer)),
-        model_(std::move(model)),
-        form_(form),
-        order_(order),
-        heads_(std::move(heads)) {}
+  InContextReranker(InContextModel model, PromptForm form, DocumentOrder order, HeadSet heads)
+      : model_(std::move(model)), form_(form), order_(order), heads_(std::move(heads)) {}
 
   absl::StatusOr<Prompts> WritePrompts(std::string_view query,
                                        std::span<const InContextPassage> passages,
@@ -152,8 +143,7 @@ class InContextReranker {
                                                  base::ThreadPool* pool,
                                                  InContextResult& result) const;
 
-  const std::unique_ptr<const encoder::Tokenizer> tokenizer_;
-  const std::unique_ptr<const encoder::Model> model_;
+  const InContextModel model_;
   const PromptForm form_;
   const DocumentOrder order_;
   const HeadSet heads_;

@@ -42,6 +42,7 @@ void WriteDocument(const PromptForm& form, const InContextPassage& passage, size
   }
   place.title_begin = prompt.text.size();
   const CutText cut = FirstWords(passage.text, form.max_words);
+  place.text_read = cut.text.size();
   place.words_cut = cut.words_cut;
   const bool titled =
       form.recipe->title == InContextRecipe::Title::kShown && !passage.title.empty();
@@ -52,10 +53,14 @@ void WriteDocument(const PromptForm& form, const InContextPassage& passage, size
   const auto skipped =
       stripped.empty() ? joined.size() : static_cast<size_t>(stripped.data() - joined.data());
   place.stripped = skipped > title_bytes ? skipped - title_bytes : 0;
+  place.title_stripped = std::min(skipped, title_bytes);
   place.text_begin = prompt.text.size() + (title_bytes > skipped ? title_bytes - skipped : 0);
   prompt.text += stripped;
   place.end = prompt.text.size();
   place.text_begin = std::min(place.text_begin, place.end);
+  const size_t title_left =
+      titled && passage.title.size() > skipped ? passage.title.size() - skipped : 0;
+  place.title_end = std::min(place.title_begin + title_left, place.end);
   prompt.documents.push_back(place);
 }
 

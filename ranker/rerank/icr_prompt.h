@@ -44,11 +44,14 @@ struct TokenSpan {
 struct DocumentPlace {
   size_t block_begin = 0;  // Where what belongs to it begins: after the end of the one before.
   size_t begin = 0;        // Of the span that is scored.
-  size_t title_begin = 0;  // After the marker.
+  size_t title_begin = 0;  // After the marker,
+  size_t title_end = 0;    // before the line end that separates it from the text.
   size_t text_begin = 0;
   size_t end = 0;
-  size_t stripped = 0;   // Bytes at the beginning of the text that are not in the prompt.
-  size_t words_cut = 0;  // Words that max_words has left out.
+  size_t stripped = 0;        // Bytes at the beginning of the text that are not in the prompt,
+  size_t title_stripped = 0;  // and of the title.
+  size_t text_read = 0;       // Bytes of the text before the words that max_words has left out,
+  size_t words_cut = 0;       // and how many these are.
 };
 
 // The text of a prompt.

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "base/thread_pool.h"
 #include "encoder/run/token_count.h"
+#include "encoder/tokenizer/tokenizer.h"
 #include "ranker/hit.h"
 
 namespace gannet::ranker {
@@ -26,6 +27,21 @@ struct TextWindow {
   friend bool operator==(const TextWindow&, const TextWindow&) = default;
 };
 
+// A token of a passage and what the query takes from it (re-ranking in context).
+struct TokenMass {
+  enum class Part { kMarker, kTitle, kText } part = Part::kText;
+  encoder::ByteSpan bytes;  // Of the passage's title or text; empty in a marker.
+  double mass = 0;          // c_j
+  bool counted = true;      // Whether it is above the threshold.
+};
+
+// Why a stage scored a candidate as it did.
+struct Explanation {
+  std::string stage;
+  std::optional<TextWindow> window = {};  // What was best of the text, when it was read in windows.
+  std::vector<TokenMass> masses = {};     // Of a stage that reads attention.
+};
+
 // A document that is being ranked for a query.
 struct Candidate {
   std::string id;
@@ -38,6 +54,13 @@ struct Candidate {
   absl::Status status;               // Why it has no score of that stage.
   std::optional<TextWindow> window;  // What was best of the text, when it was read in windows.
   encoder::TokenCount tokens;        // Of query and text together, over all windows.
+
+  // What a stage read attention by, until a pipeline takes it over:
+  std::vector<TokenMass> masses = {};
+  // Of all stages, where a pipeline was asked to explain.
+  std::vector<Explanation> explanations = {};
+
+  std::string metadata_json = "{}";  // Of the document.
 };
 
 // One step of a ranking. Immutable; safe to use from several threads.
@@ -54,6 +77,9 @@ class RerankStage {
   // leaves the candidates as they were.
   virtual absl::Status Rerank(std::string_view query, std::span<Candidate> candidates,
                               base::ThreadPool& pool) const = 0;
+
+  // What the time for so many candidates grows with.
+  virtual double Work(size_t candidates) const { return static_cast<double>(candidates); }
 };
 
 // A stage and how many candidates, from the best on, it is given.

@@ -34,6 +34,7 @@ indexer::CollectionSchema ScriptSchema() {
   indexer::CollectionSchema schema =
       indexer::MadeSchema(kScriptDimension, indexer::VectorFormat::kFp32, "HNSW4");
   schema.similarity = encoder::Similarity::kDot;  // Vectors stay as they are.
+  schema.terms = indexer::MadeTermSchema();
   return schema;
 }
 
@@ -57,7 +58,11 @@ ScriptOperation DrawOperation(const ScriptPlace& place) {
                              std::string(random() % 300, 'x')),
          .number = number,
          .metadata_json = Metadata(place.writer, number),
-         .vectors = indexer::RandomVector(random, passages * kScriptDimension)});
+         .vectors = indexer::RandomVector(random, passages * kScriptDimension),
+         .terms = {}});
+    if (random() % 2 == 0) {
+      operation.contents.back().terms = indexer::MadeTerms(random, 1 + random() % 50);
+    }
   }
   return operation;
 }
@@ -89,6 +94,7 @@ absl::Status ScriptOperation::Apply(Collection& collection) const {
         documents.push_back(indexer::MadeDocument(ids[i], contents[i].text,
                                                   contents[i].metadata_json, contents[i].vectors,
                                                   kScriptDimension));
+        documents.back().terms = contents[i].terms;
       }
       return collection.Put(documents);
     }
@@ -131,6 +137,7 @@ absl::StatusOr<ScriptState> ReadState(const Collection& collection, size_t write
       return absl::DataLossError(fmt::format("{}: {} bytes of vectors", id, stored.vectors.size()));
     }
     std::memcpy(content.vectors.data(), stored.vectors.data(), stored.vectors.size());
+    content.terms = stored.terms;
   }
   return state;
 }

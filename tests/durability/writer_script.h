@@ -26,6 +26,7 @@ struct ScriptContent {
   uint64_t number = 0;
   std::string metadata_json;
   std::vector<float> vectors;
+  std::string terms;  // Packed; empty for none.
 
   friend bool operator==(const ScriptContent&, const ScriptContent&) = default;
 };

@@ -53,6 +53,34 @@ TEST(ReportTest, TextNamesRepairsAndStoredDocumentsOnlyWhereThereAreSome) {
                                         HasSubstr("5,000 documents were stored before")));
 }
 
+TEST(ReportTest, NamesTheStagesOfAPipeline) {
+  Report report = Example();
+  EXPECT_FALSE(nlohmann::json::parse(ReportJson(report)).contains("stages"));
+  report.stages = {{.stage = "dense", .type = "dense", .model = "", .depth = 100, .ran = 300},
+                   {.stage = "mono",
+                    .type = "cross-encoder",
+                    .model = "minilm-ce",
+                    .model_fingerprint = "f3",
+                    .depth = 50,
+                    .ran = 298,
+                    .skipped = 2,
+                    .seconds = 12.34,
+                    .without_score = 1,
+                    .dropped = 3,
+                    .tokens_total = 2000,
+                    .tokens_read = 1500}};
+  EXPECT_THAT(ReportText(report),
+              AllOf(HasSubstr("stage        dense, 100 candidates a query, 0.0 s\n"),
+                    HasSubstr("stage        mono, 50 candidates a query, 12.3 s, cross-encoder "
+                              "minilm-ce, fingerprint f3, 1,500 of 2,000 tokens read, skipped for "
+                              "2 of 300 queries, 1 without a score, 3 dropped\n")));
+  const nlohmann::json stage = nlohmann::json::parse(ReportJson(report))["stages"][1];
+  EXPECT_EQ(stage["queries"]["skipped"], 2);
+  EXPECT_EQ(stage["model"]["fingerprint"], "f3");
+  EXPECT_EQ(stage["candidates"]["dropped"], 3);
+  EXPECT_EQ(stage["tokens"]["read"], 1500);
+}
+
 TEST(ReportTest, JsonCarriesTheSameInFullPrecision) {
   const nlohmann::json json = nlohmann::json::parse(ReportJson(Example()));
   EXPECT_EQ(json["metrics"]["nDCG@10"], 0.645082);

@@ -27,7 +27,7 @@ TEST(RerankRequestsTest, ReadsQueriesWithTheirPassages) {
       const auto requests,
       ReadRerankRequests(folder.Write(
           "requests.jsonl",
-          R"({"id":"q","query":"sea","passages":[{"id":"d","title":"T","text":"x","score":2.5},"y"]})"
+          R"({"id":"q","query":"sea","passages":[{"id":"d","title":"T","text":"x","score":2.5,"metadata":{"by":1}},"y"]})"
           "\n\n"
           R"({"query":"","passages":[]})")));
   ASSERT_EQ(requests.size(), 2u);
@@ -38,6 +38,8 @@ TEST(RerankRequestsTest, ReadsQueriesWithTheirPassages) {
   ASSERT_EQ(requests[0].candidates[0].stage_scores.size(), 1u);
   EXPECT_EQ(requests[0].candidates[0].stage_scores[0].stage, "input");
   EXPECT_EQ(requests[0].candidates[0].score, 2.5);
+  EXPECT_EQ(requests[0].candidates[0].metadata_json, R"({"by":1})");
+  EXPECT_EQ(requests[0].candidates[1].metadata_json, "{}");
   EXPECT_EQ(requests[0].candidates[1].id, "1");
   EXPECT_EQ(requests[0].candidates[1].text, "y");
   EXPECT_EQ(requests[1].query_id, "3");  // The line.
@@ -55,6 +57,8 @@ TEST(RerankRequestsTest, ALineThatIsNoRequestIsNamed) {
               HasSubstr("passages[0]: no field \"text\""));
   EXPECT_THAT(ErrorOf(R"({"query":"a","passages":[{"text":"x","score":"1"}]})"),
               HasSubstr("\"score\" is a string"));
+  EXPECT_THAT(ErrorOf(R"({"query":"a","passages":[{"text":"x","metadata":[]}]})"),
+              HasSubstr("passages[0]: \"metadata\" is a array, expected an object"));
 }
 
 class RetrievedCandidatesTest : public ::testing::Test {

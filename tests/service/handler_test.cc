@@ -28,15 +28,17 @@ class HandlerTest : public ::testing::Test {
     return request;
   }
 
+  static CallTime Now() { return {.arrival = CallTime::Clock::now(), .deadline = {}}; }
+
   absl::StatusOr<v1::SearchResponse> Search(const v1::SearchRequest& request) {
-    GANNET_ASSIGN_OR_RETURN(const SearchHandler::Plan plan, search_.Prepare(request));
+    GANNET_ASSIGN_OR_RETURN(const SearchHandler::Plan plan, search_.Prepare(request, Now()));
     v1::SearchResponse response;
     GANNET_RETURN_IF_ERROR(search_.Run(plan, response));
     return response;
   }
 
   void ExpectRefused(const v1::SearchRequest& request, std::string_view message) {
-    const absl::Status status = search_.Prepare(request).status();
+    const absl::Status status = search_.Prepare(request, Now()).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(base::Message(status), message);
     EXPECT_THAT(model_->embedded(), IsEmpty());
@@ -45,7 +47,9 @@ class HandlerTest : public ::testing::Test {
   const std::shared_ptr<const LetterModel> model_ = std::make_shared<LetterModel>();
   const Catalog catalog_ = AnimalCatalog(model_);
   base::ThreadPool pool_{1};
-  const SearchHandler search_{catalog_, {.max_k = 20, .max_query_bytes = 16}, pool_};
+  ranker::ModelRegistry models_;
+  const PipelineCatalog pipelines_{models_, {}};
+  const SearchHandler search_{catalog_, pipelines_, {.max_k = 20, .max_query_bytes = 16}, pool_};
   const CollectionHandler collections_{catalog_};
 };
 
@@ -109,10 +113,10 @@ TEST_F(HandlerTest, ReturnsAtMostK) {
 
 TEST_F(HandlerTest, KIsTenWhenNotSet) {
   v1::SearchRequest request = Request("cat");
-  ASSERT_OK_AND_ASSIGN(const SearchHandler::Plan plan, search_.Prepare(request));
+  ASSERT_OK_AND_ASSIGN(const SearchHandler::Plan plan, search_.Prepare(request, Now()));
   EXPECT_EQ(plan.k, 10u);
-  const SearchHandler small(catalog_, {.max_k = 3, .max_query_bytes = 16}, pool_);
-  ASSERT_OK_AND_ASSIGN(const SearchHandler::Plan small_plan, small.Prepare(request));
+  const SearchHandler small(catalog_, pipelines_, {.max_k = 3, .max_query_bytes = 16}, pool_);
+  ASSERT_OK_AND_ASSIGN(const SearchHandler::Plan small_plan, small.Prepare(request, {}));
   EXPECT_EQ(small_plan.k, 3u);
 }
 
@@ -145,7 +149,7 @@ TEST_F(HandlerTest, RefusesAViewThatDoesNotExist) {
 TEST_F(HandlerTest, RefusesAnUnknownCollection) {
   v1::SearchRequest request = Request("cat");
   request.set_collection("plants");
-  const absl::Status status = search_.Prepare(request).status();
+  const absl::Status status = search_.Prepare(request, Now()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(base::Message(status), "no collection \"plants\"; there are: animals");
 }

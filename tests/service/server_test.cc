@@ -46,7 +46,7 @@ class ServerTest : public ::testing::Test {
     ServerOptions options;
     options.listen = {.host = "127.0.0.1", .port = 0};
     options.max_in_flight = max_in_flight;
-    auto server = Server::Start(options, catalog_, pool_);
+    auto server = Server::Start(options, catalog_, pipelines_, pool_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     client_ =
@@ -114,6 +114,8 @@ class ServerTest : public ::testing::Test {
   Gate gate_;
   const std::shared_ptr<const LetterModel> model_ = std::make_shared<LetterModel>(&gate_);
   const Catalog catalog_ = AnimalCatalog(model_);
+  ranker::ModelRegistry models_;
+  PipelineCatalog pipelines_{models_, {}};
   base::ThreadPool pool_{1};
   std::unique_ptr<Server> server_;
   std::unique_ptr<Client> client_;
@@ -157,6 +159,25 @@ TEST_F(ServerTest, GetsOneCollection) {
   EXPECT_EQ(status.error_message(), "no collection \"plants\"; there are: animals");
 }
 
+TEST_F(ServerTest, ReRanksAndNamesThePipelinesItHas) {
+  ASSERT_OK(pipelines_.Add("mono",
+                           {.stages = {{.method = ranker::CrossEncoderMethod{
+                                            .model = testing::TestData("tiny_bert").string()}}}}));
+  v1::RerankRequest request;
+  request.set_query("sea");
+  for (const char* text : {"stone", "the sea"}) request.add_passages()->set_text(text);
+  request.set_pipeline_name("mono");
+  ASSERT_OK_AND_ASSIGN(const v1::RerankResponse response, client_->Rerank(request));
+  ASSERT_EQ(response.hits_size(), 2);
+  EXPECT_GE(response.hits(0).score(), response.hits(1).score());
+  EXPECT_EQ(response.stages(0).stage(), "cross-encoder");
+  request.set_pipeline_name("duo");
+  const absl::Status status = client_->Rerank(request).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(base::Message(status)),
+              HasSubstr("no pipeline \"duo\"; there are: mono"));
+}
+
 TEST_F(ServerTest, ErrorsKeepTheirCodeAndNameTheServer) {
   v1::SearchRequest request = Request("cat");
   request.set_k(1001);
@@ -173,7 +194,8 @@ TEST_F(ServerTest, RefusesAMessageThatIsTooLarge) {
 }
 
 TEST_F(ServerTest, HealthIsReportedForTheServerAndEachService) {
-  for (const char* service : {"", "gannet.v1.SearchService", "gannet.v1.CollectionService"}) {
+  for (const char* service :
+       {"", "gannet.v1.SearchService", "gannet.v1.RerankService", "gannet.v1.CollectionService"}) {
     ASSERT_OK_AND_ASSIGN(const auto health, CheckHealth(service));
     EXPECT_EQ(health, HealthResponse::SERVING) << service;
   }
@@ -183,8 +205,8 @@ TEST_F(ServerTest, HealthIsReportedForTheServerAndEachService) {
 TEST_F(ServerTest, ReflectionListsTheServices) {
   const std::string answer = Reflect("list_services", "*");
   for (const char* service :
-       {"gannet.v1.SearchService", "gannet.v1.CollectionService", "grpc.health.v1.Health",
-        "grpc.reflection.v1alpha.ServerReflection"}) {
+       {"gannet.v1.SearchService", "gannet.v1.RerankService", "gannet.v1.CollectionService",
+        "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}) {
     EXPECT_THAT(answer, HasSubstr(service));
   }
 }
@@ -270,7 +292,7 @@ TEST_F(ServerTest, StopCancelsWhatOutlastsTheDrain) {
 TEST_F(ServerTest, PortInUseIsAnErrorThatNamesTheAddress) {
   ServerOptions options;
   options.listen = server_->address();
-  const absl::Status status = Server::Start(options, catalog_, pool_).status();
+  const absl::Status status = Server::Start(options, catalog_, pipelines_, pool_).status();
   EXPECT_THAT(std::string(base::Message(status)),
               AllOf(HasSubstr("cannot listen on " + FormatAddress(server_->address())),
                     HasSubstr("Address already in use")));
@@ -280,7 +302,7 @@ TEST_F(ServerTest, PortIsFreeAgainAfterStop) {
   ServerOptions options;
   options.listen = server_->address();
   server_->Stop(kLong);
-  ASSERT_OK_AND_ASSIGN(const auto again, Server::Start(options, catalog_, pool_));
+  ASSERT_OK_AND_ASSIGN(const auto again, Server::Start(options, catalog_, pipelines_, pool_));
   EXPECT_EQ(again->address(), options.listen);
 }
 

@@ -162,6 +162,54 @@ TEST(RerankTest, WhatCannotBeDoneIsRefusedWithTheReason) {
   EXPECT_THAT(errors({"--input", "x", "--instruction", "judge"}), HasSubstr("no instruction"));
 }
 
+// Terms that are stored give the order that terms of the texts themselves give.
+TEST(RerankTest, PassagesOfACollectionAreJoinedAndNotReadAgain) {
+  const TemporaryFolder folder;
+  const std::string corpus =
+      folder
+          .Write("corpus.jsonl", R"({"_id":"d0","text":"a stone"})"
+                                 "\n"
+                                 R"({"_id":"d1","title":"the","text":"blue sea"})"
+                                 "\n")
+          .string();
+  const std::string collection = (folder.path() / "c").string();
+  const Outcome indexed = RunGannet({"index", "--collection", collection, "--model", kModel,
+                                     "--input", corpus, "--terms", kModel, "--terms-layer", "2",
+                                     "--terms-query-length", "5", "--terms-format", "fp32"});
+  ASSERT_EQ(indexed.exit_code, 0) << indexed.errors;
+  EXPECT_THAT(indexed.output, HasSubstr("10 terms of 2 documents"));
+  const auto input = folder.Write(
+      "requests.jsonl",
+      R"({"query":"the sea","passages":[{"id":"d0","text":"-"},{"id":"d1","text":"-"},)"
+      R"({"id":"x","title":"the","text":"blue sea"}]})"
+      "\n");
+  const Outcome outcome =
+      RunGannet({"rerank", "--terms-collection", collection, "--input", input.string()});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.errors;
+  const auto hits = Lines(outcome.output).at(0)["hits"];
+  ASSERT_EQ(hits.size(), 3u);
+  std::map<std::string, nlohmann::json> scores;
+  for (const auto& hit : hits) scores[hit["id"]] = hit["stage_scores"];
+  EXPECT_EQ(scores["d1"]["terms"], scores["x"]["terms"]);
+  EXPECT_NE(scores["d0"]["terms"], scores["d1"]["terms"]);
+  EXPECT_FALSE(scores["d1"].contains("terms.computed"));
+  EXPECT_EQ(scores["x"]["terms.computed"], 1);
+
+  const auto errors = [](const std::vector<std::string>& arguments) {
+    const Outcome failed = RunGannet(arguments);
+    EXPECT_NE(failed.exit_code, 0);
+    return failed.errors;
+  };
+  EXPECT_THAT(errors({"rerank", "--input", input.string()}),
+              HasSubstr("expected --model, or --terms-collection"));
+  EXPECT_THAT(errors({"index", "--collection", collection, "--model", kModel, "--input", corpus}),
+              HasSubstr("keeps terms of model tiny_bert"));
+  EXPECT_THAT(errors({"collection", "add-terms", collection, "--layer", "1"}),
+              HasSubstr("the collection's terms have layer 2, not 1"));
+  EXPECT_THAT(errors({"collection", "add-terms", collection, "--format", "compressed"}),
+              HasSubstr("the collection's terms have format fp32, not fp16"));
+}
+
 // BM25 over the real SciFact, cut at 100, on its first queries.
 TEST(RerankTest, TheRecallOfScifactStays) {
   GANNET_SHARED_OR_SKIP(run, "golden/lexical/scifact.bm25.run.xz");

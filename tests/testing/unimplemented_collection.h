@@ -21,6 +21,10 @@ class UnimplementedCollection : public indexer::Collection {
                          const indexer::Checkpoint*) override {
     return No();
   }
+  absl::Status PutTerms(std::span<const indexer::DocumentTerms>,
+                        const indexer::Checkpoint*) override {
+    return No();
+  }
   absl::StatusOr<std::optional<std::string>> ReadCheckpoint(std::string_view) const override {
     return No();
   }
@@ -33,6 +37,9 @@ class UnimplementedCollection : public indexer::Collection {
     return No();
   }
   absl::StatusOr<std::optional<indexer::DocumentKey>> FindKey(std::string_view) const override {
+    return No();
+  }
+  absl::StatusOr<std::optional<std::string>> GetTerms(indexer::DocumentKey) const override {
     return No();
   }
   absl::StatusOr<std::vector<ScannedDocument>> Scan(std::optional<indexer::DocumentKey>,

@@ -41,13 +41,20 @@ TEST_F(StoredTermsTest, ComeBackAsTheFormatHoldsThem) {
     for (const Terms& terms : passages_) {
       ASSERT_OK_AND_ASSIGN(const std::string packed, PackTerms(terms, width, format));
       EXPECT_EQ(packed.size(), 16 + 4 + terms.chunks[0] * bytes);
+      ASSERT_OK_AND_ASSIGN(const TermsOutline outline, OutlineTerms(packed, width));
+      EXPECT_EQ(outline.format, format);
+      EXPECT_EQ(outline.chunks, terms.chunks);
+      EXPECT_EQ(outline.rows, terms.chunks[0]);
+      EXPECT_EQ(outline.tokens, terms.tokens.total);
       ASSERT_OK_AND_ASSIGN(Terms back, UnpackTerms(packed, width));
       EXPECT_EQ(back.chunks, terms.chunks);
       EXPECT_EQ(back.tokens.total, terms.tokens.total);
       stored.push_back(std::move(back));
     }
     ASSERT_OK_AND_ASSIGN(const auto scores, model_->Score(query, stored, pool_));
-    for (size_t i = 0; i < scores.size(); ++i) EXPECT_NEAR(scores[i], exact[i], tolerance);
+    for (size_t i = 0; i < stored.size(); ++i) {
+      EXPECT_NEAR(scores.scores[i], exact.scores[i], tolerance);
+    }
   }
 }
 
@@ -67,6 +74,14 @@ TEST_F(StoredTermsTest, BytesThatAreNotTermsAreRefused) {
   std::string many_chunks = packed;
   many_chunks[7] = '\x7F';
   EXPECT_FALSE(UnpackTerms(many_chunks, width).ok());
+}
+
+TEST_F(StoredTermsTest, FormatsHaveNames) {
+  for (const TermFormat format : {TermFormat::kFp32, TermFormat::kFp16, TermFormat::kInt8}) {
+    ASSERT_OK_AND_ASSIGN(const TermFormat parsed, ParseTermFormat(TermFormatName(format)));
+    EXPECT_EQ(parsed, format);
+  }
+  EXPECT_FALSE(ParseTermFormat("int4").ok());
 }
 
 TEST_F(StoredTermsTest, WhatCannotBeStoredIsRefused) {

@@ -49,7 +49,7 @@ TEST(TermEncoderTest, ScoresThePairWithThePassageInItsFixedPlace) {
   parts.given_positions = {0, 1, 2, 6, 7, 8, 9};
   pair.Append(encoding.ids, encoding.type_ids);
   const std::vector<float> joined = split.Join(pair, split.Terms(parts, nullptr), nullptr);
-  EXPECT_EQ(scores, split.Scores(joined));
+  EXPECT_EQ(scores.scores, split.Scores(joined));
 }
 
 TEST(TermEncoderTest, TermsAndScoresDoNotDependOnCompanyOrThreads) {
@@ -64,7 +64,7 @@ TEST(TermEncoderTest, TermsAndScoresDoNotDependOnCompanyOrThreads) {
     const std::vector<Terms> alone = Passages(*model, {texts[i]}, one);
     EXPECT_EQ(alone[0].values, passages[i].values) << i;
     ASSERT_OK_AND_ASSIGN(const auto score, model->Score(query, alone, one));
-    EXPECT_EQ(score[0], together[i]) << i;
+    EXPECT_EQ(score.scores[0], together.scores[i]) << i;
   }
 }
 
@@ -110,7 +110,19 @@ TEST(TermEncoderTest, ACompressorUnderOpenNirsNamesIsTheSame) {
   };
   ASSERT_OK_AND_ASSIGN(const auto expected, score(*model));
   ASSERT_OK_AND_ASSIGN(const auto got, score(*renamed));
-  EXPECT_EQ(got, expected);
+  EXPECT_EQ(got.scores, expected.scores);
+}
+
+TEST(TermEncoderTest, APassageWhoseTermsWouldFillTheMemoryIsRefused) {
+  ASSERT_OK_AND_ASSIGN(const auto model, TermEncoder::Open(kTinyBert, Options()));
+  base::ThreadPool pool(1);
+  std::string sea;
+  for (size_t i = 0; i <= kMaxTermTokens; ++i) sea += "sea ";
+  const std::vector<Terms> passages = Passages(*model, {sea, "sea"}, pool);
+  EXPECT_NE(base::Message(passages[0].status).find("65537 tokens, the terms of at most 65536"),
+            std::string_view::npos)
+      << passages[0].status;
+  EXPECT_TRUE(passages[1].status.ok());
 }
 
 TEST(TermEncoderTest, WhatCannotBeReadOrJoinedIsRefused) {
@@ -121,11 +133,16 @@ TEST(TermEncoderTest, WhatCannotBeReadOrJoinedIsRefused) {
   EXPECT_FALSE(passages[1].status.ok());
   EXPECT_FALSE(model->EncodeQuery("\xFF", pool).status.ok());
   const Terms query = model->EncodeQuery("sea", pool);
-  const absl::Status unreadable = model->Score(query, passages, pool).status();
-  EXPECT_NE(base::Message(unreadable).find("passage 1: not well-formed"), std::string_view::npos);
+  EXPECT_FALSE(model->Score(passages[1], passages, pool).ok());
+  ASSERT_OK_AND_ASSIGN(const TermScores beside, model->Score(query, passages, pool));
+  EXPECT_TRUE(beside.errors[0].ok());
+  EXPECT_NE(base::Message(beside.errors[1]).find("not well-formed"), std::string_view::npos);
   passages.pop_back();
+  ASSERT_OK_AND_ASSIGN(const TermScores alone, model->Score(query, passages, pool));
+  EXPECT_EQ(alone.scores[0], beside.scores[0]);
   passages[0].values.pop_back();
-  EXPECT_FALSE(model->Score(query, passages, pool).ok());
+  ASSERT_OK_AND_ASSIGN(const TermScores cut, model->Score(query, passages, pool));
+  EXPECT_NE(base::Message(cut.errors[0]).find("values for"), std::string_view::npos);
   const testing::ChangedTinyBert two{{"model.safetensors", testing::TinyBertTensors(2)}};
   const absl::Status labels = TermEncoder::Open(two.path(), Options()).status();
   EXPECT_NE(base::Message(labels).find("2 labels, expected one"), std::string_view::npos);

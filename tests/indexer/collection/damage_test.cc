@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 
+#include "base/checksum.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "indexer/collection.h"
@@ -45,8 +46,9 @@ absl::StatusOr<std::string> AskAll(const Collection& collection) {
     GANNET_ASSIGN_OR_RETURN(const auto key, collection.FindKey(scanned.document.id));
     GANNET_ASSIGN_OR_RETURN(const StoredDocument stored, collection.GetStored(scanned.key));
     answers +=
-        fmt::format("{} {} {} {} {} {}\n", scanned.key, key.value_or(0), scanned.document.id,
-                    scanned.document.text, scanned.document.metadata_json, stored.passages.size());
+        fmt::format("{} {} {} {} {} {} {:016x}\n", scanned.key, key.value_or(0),
+                    scanned.document.id, scanned.document.text, scanned.document.metadata_json,
+                    stored.passages.size(), base::Xxh3(stored.terms));
   }
   return answers;
 }
@@ -67,18 +69,24 @@ std::string KindOf(const std::filesystem::path& path) {
 class DamageTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    const CollectionSchema schema = MadeSchema(kDimension, VectorFormat::kFp32, "HNSW4");
+    CollectionSchema schema = MadeSchema(kDimension, VectorFormat::kFp32, "HNSW4");
+    schema.terms = MadeTermSchema();
+    std::mt19937 random(3);
+    const auto with_terms = [&](std::vector<EmbeddedDocument> documents) {
+      for (EmbeddedDocument& document : documents) document.terms = MadeTerms(random, 20);
+      return documents;
+    };
     {
       ASSERT_OK_AND_ASSIGN(
           const auto collection,
           Collection::OpenOrCreate(good_, schema, {.access = Access::kWrite, .seal_rows = 100}));
-      ASSERT_OK(collection->Put(MadeDocuments(0, 150, kDimension)));
+      ASSERT_OK(collection->Put(with_terms(MadeDocuments(0, 150, kDimension))));
       ASSERT_OK(collection->Maintain(pool_).status());
     }
     ASSERT_OK_AND_ASSIGN(const auto collection,
                          Collection::Open(good_, {.access = Access::kWrite, .seal_rows = 30}));
     const Checkpoint ledger = {.name = "job", .state = "190 records"};
-    ASSERT_OK(collection->Put(MadeDocuments(150, 40, kDimension, 2), &ledger));
+    ASSERT_OK(collection->Put(with_terms(MadeDocuments(150, 40, kDimension, 2)), &ledger));
     const std::vector<std::string> gone = {"d3", "d77", "d160"};
     ASSERT_OK_AND_ASSIGN(const uint64_t deleted, collection->Delete(gone));
     ASSERT_EQ(deleted, 3u);

@@ -24,12 +24,36 @@ inline CollectionSchema MadeSchema(size_t dimension, VectorFormat format = Vecto
           .index = std::move(index)};
 }
 
+inline constexpr size_t kMadeTermWidth = 3;
+
+// Of collections that keep made terms.
+inline TermSchema MadeTermSchema(encoder::TermFormat format = encoder::TermFormat::kFp16) {
+  encoder::TermEncoderOptions options;
+  options.join_layer = 6;
+  return {.model_folder = "/models/t",
+          .model_name = "t",
+          .model_fingerprint = "fedcba9876543210fedcba9876543210",
+          .options = options,
+          .width = kMadeTermWidth,
+          .format = format};
+}
+
 // `values` values around zero; of no particular length.
 inline std::vector<float> RandomVector(std::mt19937& random, size_t values) {
   std::normal_distribution<float> normal;
   std::vector<float> vector(values);
   for (float& v : vector) v = normal(random);
   return vector;
+}
+
+// Packed terms of a passage of `rows` terms.
+inline std::string MadeTerms(std::mt19937& random, size_t rows,
+                             encoder::TermFormat format = encoder::TermFormat::kFp16) {
+  const encoder::Terms terms{.values = RandomVector(random, rows * kMadeTermWidth),
+                             .chunks = {rows},
+                             .tokens = {rows - 1, rows - 1},
+                             .status = {}};
+  return *encoder::PackTerms(terms, kMadeTermWidth, format);
 }
 
 // A document of as many passages as `vectors` has vectors.

@@ -32,6 +32,7 @@ class Oracle {
     Document document;
     std::vector<Passage> passages;
     VectorTable vectors;
+    std::string terms;  // Empty: none.
   };
 
   explicit Oracle(const VectorShape& shape) : shape_(shape) {}
@@ -46,6 +47,7 @@ class Oracle {
           old.document.text == document.document.text && old.passages == document.passages &&
           SameRows(old.vectors, *table)) {
         old.document.metadata_json = document.document.metadata_json;
+        if (!document.terms.empty()) old.terms = document.terms;
         return;
       }
       Delete(document.document.id);
@@ -53,7 +55,8 @@ class Oracle {
     const DocumentKey key = document.key.value_or(next_key_);
     next_key_ = key + 1;
     keys_[document.document.id] = key;
-    entries_.emplace(key, Entry{document.document, document.passages, *std::move(table)});
+    entries_.emplace(
+        key, Entry{document.document, document.passages, *std::move(table), document.terms});
   }
 
   bool Delete(const std::string& id) {
@@ -84,6 +87,10 @@ class Oracle {
 
   void SetMetadata(DocumentKey key, const std::string& metadata_json) {
     entries_.at(key).document.metadata_json = metadata_json;
+  }
+
+  void PutTerms(DocumentKey key, const std::string& terms) {
+    if (const auto entry = entries_.find(key); entry != entries_.end()) entry->second.terms = terms;
   }
 
   uint64_t Count(const Filter& filter) const {
@@ -158,6 +165,7 @@ class ModelTest : public ::testing::TestWithParam<ModelTestCase> {
     random_.seed(seed);
     schema_ = MadeSchema(kDimension, GetParam().format, GetParam().index);
     schema_.similarity = encoder::Similarity::kDot;
+    schema_.terms = MadeTermSchema();
     folder_ = base_.path() / "0";
     Reopen();
   }
@@ -173,6 +181,7 @@ class ModelTest : public ::testing::TestWithParam<ModelTestCase> {
   void Reopen();
   void Put();
   void PutAgain();
+  void PutTerms();
   void Delete();
   void DeleteWhere();
   void Update();
@@ -220,6 +229,7 @@ EmbeddedDocument ModelTest::DrawDocument() {
   EmbeddedDocument document =
       MadeDocument(DrawId(), fmt::format("text {}", Draw(3)), DrawMetadata(),
                    RandomVector(vectors, passages * kDimension), kDimension);
+  if (Draw(3) == 0) document.terms = MadeTerms(vectors, 1 + Draw(6));
   if (Draw(8) == 0) document.key = oracle_.next_key() + Draw(100);
   return document;
 }
@@ -270,6 +280,17 @@ void ModelTest::PutAgain() {
   again.key = oracle_.next_key();
   ASSERT_OK(collection_->PutStored({&again, 1}));
   oracle_.SetMetadata(entry->first, again.document.metadata_json);
+}
+
+// Also under keys that were never used, or are not any more.
+void ModelTest::PutTerms() {
+  std::vector<DocumentTerms> terms;
+  for (size_t i = 0, count = 1 + Draw(4); i < count; ++i) {
+    terms.push_back(
+        {.key = Draw(oracle_.next_key() + 2), .terms = MadeTerms(random_, 1 + Draw(9))});
+  }
+  ASSERT_OK(collection_->PutTerms(terms));
+  for (const DocumentTerms& document : terms) oracle_.PutTerms(document.key, document.terms);
 }
 
 void ModelTest::Delete() {
@@ -376,6 +397,7 @@ void ModelTest::CompareAll() {
   ASSERT_OK_AND_ASSIGN(const auto scanned, collection_->Scan(std::nullopt, ~size_t{0}));
   ASSERT_EQ(scanned.size(), oracle_.entries().size());
   auto expected = oracle_.entries().begin();
+  TermTotals with_terms;
   for (const Collection::ScannedDocument& document : scanned) {
     ASSERT_EQ(document.key, expected->first);
     ASSERT_EQ(document.document, expected->second.document);
@@ -383,16 +405,28 @@ void ModelTest::CompareAll() {
     ASSERT_EQ(key, document.key);
     ASSERT_OK_AND_ASSIGN(const StoredDocument stored, collection_->GetStored(document.key));
     ASSERT_EQ(stored.passages, expected->second.passages);
+    ASSERT_EQ(stored.terms, expected->second.terms);
+    ASSERT_OK_AND_ASSIGN(const auto terms, collection_->GetTerms(document.key));
+    ASSERT_EQ(terms.value_or(""), expected->second.terms);
+    if (terms.has_value()) {
+      ++with_terms.documents;
+      with_terms.terms += encoder::OutlineTerms(*terms, kMadeTermWidth)->rows;
+    }
     ++expected;
   }
+  ASSERT_OK_AND_ASSIGN(const CollectionInfo info, collection_->Info());
+  EXPECT_EQ(info.terms.documents, with_terms.documents);
+  EXPECT_EQ(info.terms.terms, with_terms.terms);
 }
 
 void ModelTest::Run(size_t operations) {
   for (size_t i = 0; i < operations && !HasFatalFailure(); ++i) {
     SCOPED_TRACE(fmt::format("operation {}", i));
     const size_t draw = Draw(1000);
-    if (draw < 400) {
+    if (draw < 360) {
       Put();
+    } else if (draw < 400) {
+      PutTerms();
     } else if (draw < 430) {
       PutAgain();
     } else if (draw < 520) {

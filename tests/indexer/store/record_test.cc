@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/indexer/collection/made_documents.h"
 #include "tests/testing/shared_data.h"
 
 namespace gannet::indexer {
@@ -46,6 +47,48 @@ TEST(RecordTest, PassagesReturnAsTheyWere) {
   EXPECT_EQ(count, 2u);
   EXPECT_EQ(DecodePassages(bytes.substr(1)).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(DecodePassages("").status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(RecordTest, TermsReturnAsTheyWereUnderTheirKeyAlone) {
+  const std::string bytes = EncodeTerms(7, {.count = 12, .packed = "packed terms"});
+  ASSERT_OK_AND_ASSIGN(const TermsRecord decoded, DecodeTerms(7, bytes));
+  EXPECT_EQ(decoded.count, 12u);
+  EXPECT_EQ(decoded.packed, "packed terms");
+  EXPECT_EQ(DecodeTerms(8, bytes).status().code(), absl::StatusCode::kDataLoss);
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    EXPECT_EQ(DecodeTerms(7, bytes.substr(0, i)).status().code(), absl::StatusCode::kDataLoss) << i;
+    std::string flipped = bytes;
+    flipped[i] = static_cast<char>(flipped[i] ^ 4);
+    EXPECT_EQ(DecodeTerms(7, flipped).status().code(), absl::StatusCode::kDataLoss) << i;
+  }
+}
+
+TEST(RecordTest, ATermSchemaReturnsAsItWas) {
+  CollectionSchema schema = MadeSchema(4);
+  EXPECT_EQ(EncodeSchema(schema).find("terms"), std::string::npos);  // As it was before them.
+  schema.terms = MadeTermSchema(encoder::TermFormat::kInt8);
+  schema.terms->options.model.precision = encoder::Precision::kInt8;
+  schema.terms->options.model.bf16_layers = {"encoder.layer.0.output.dense"};
+  ASSERT_OK_AND_ASSIGN(const CollectionSchema decoded, DecodeSchema(EncodeSchema(schema)));
+  ASSERT_TRUE(decoded.terms.has_value());
+  EXPECT_EQ(decoded.terms->model_folder, "/models/t");
+  EXPECT_EQ(decoded.terms->model_name, "t");
+  EXPECT_EQ(decoded.terms->model_fingerprint, schema.terms->model_fingerprint);
+  EXPECT_EQ(decoded.terms->options.join_layer, 6u);
+  EXPECT_EQ(decoded.terms->options.query_slots, schema.terms->options.query_slots);
+  EXPECT_EQ(decoded.terms->options.model.precision, encoder::Precision::kInt8);
+  EXPECT_EQ(decoded.terms->options.model.bf16_layers, schema.terms->options.model.bf16_layers);
+  EXPECT_EQ(decoded.terms->width, kMadeTermWidth);
+  EXPECT_EQ(decoded.terms->format, encoder::TermFormat::kInt8);
+  EXPECT_EQ(EncodeSchema(decoded), EncodeSchema(schema));
+}
+
+TEST(RecordTest, TotalsOfTermsReturnAsTheyWere) {
+  Totals totals{.sequence = 5, .next_key = 4, .documents = 3, .passages = 3};
+  EXPECT_EQ(EncodeTotals(totals).find("terms"), std::string::npos);
+  totals.terms = {.documents = 2, .terms = 17, .bytes = 600};
+  ASSERT_OK_AND_ASSIGN(const Totals decoded, DecodeTotals(EncodeTotals(totals)));
+  EXPECT_EQ(decoded, totals);
 }
 
 TEST(RecordTest, TheFingerprintIsOfTheContentAlone) {

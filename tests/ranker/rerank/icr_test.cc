@@ -15,64 +15,14 @@
 #include "ranker/rerank/icr_head_detection.h"
 #include "ranker/rerank/icr_prompt.h"
 #include "ranker/rerank/icr_scores.h"
+#include "tests/ranker/rerank/tiny_reranker.h"
 #include "tests/testing/shared_data.h"
-#include "tests/testing/tiny_decoder.h"
 
 namespace gannet::ranker {
 namespace {
 
 using ::testing::HasSubstr;
 using Json = nlohmann::json;
-
-// A random decoder that reads words and single marks; what it does not know is its token 0.
-class TinyReranker {
- public:
-  explicit TinyReranker(const Json& config = Json::object()) {
-    Json vocabulary;
-    for (const char* token :
-         {"[UNK]", "[BOS]", "[", "]", "cat", "dog", "bird", "sat", "ran",   "flew",
-          "the",   "1",     "2", "3", "N",   "/",   "A",    ":",   "Query", "Here"}) {
-      const auto id = vocabulary.size();
-      vocabulary[token] = id;
-    }
-    const Json tokenizer = {
-        {"added_tokens",
-         {{{"id", 1},
-           {"content", "[BOS]"},
-           {"single_word", false},
-           {"lstrip", false},
-           {"rstrip", false},
-           {"normalized", false},
-           {"special", true}}}},
-        {"pre_tokenizer", {{"type", "Whitespace"}}},
-        {"post_processor",
-         {{"type", "TemplateProcessing"},
-          {"single",
-           {{{"SpecialToken", {{"id", "[BOS]"}, {"type_id", 0}}}},
-            {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}}},
-          {"pair",
-           {{{"Sequence", {{"id", "A"}, {"type_id", 0}}}},
-            {{"Sequence", {{"id", "B"}, {"type_id", 1}}}}}},
-          {"special_tokens", {{"[BOS]", {{"id", "[BOS]"}, {"ids", {1}}, {"tokens", {"[BOS]"}}}}}}}},
-        {"model", {{"type", "WordLevel"}, {"vocab", vocabulary}, {"unk_token", "[UNK]"}}}};
-    decoder_.folder().Write("tokenizer.json", tokenizer.dump());
-    Json changes = {{"max_position_embeddings", 2048}};
-    changes.merge_patch(config);
-    decoder_.Configure(changes);
-  }
-
-  absl::StatusOr<std::unique_ptr<const InContextReranker>> Open(
-      const InContextOptions& options = {}) const {
-    return InContextReranker::Open(decoder_.path(), options);
-  }
-
-  absl::StatusOr<std::unique_ptr<const encoder::Tokenizer>> OpenTokenizer() const {
-    return encoder::Tokenizer::Open(decoder_.path());
-  }
-
- private:
-  testing::TinyDecoder decoder_;
-};
 
 const std::vector<InContextPassage> kPassages = {{.text = "the cat sat"},
                                                  {.title = "bird", .text = "the bird flew"},
@@ -259,7 +209,8 @@ TEST_F(InContextRerankerTest, SpansHoldMarkerTitleAndTextAndLeaveOutWhatSeparate
   using Part = TokenMass::Part;
   const std::vector<TokenMass>& masses = got.passages[1].masses;
   ASSERT_EQ(masses.size(), 7u);
-  EXPECT_TRUE(masses[2].part == Part::kMarker && masses[3].part == Part::kTitle);
+  EXPECT_TRUE(masses[2].part == Part::kMarker && masses[2].bytes == encoder::ByteSpan());
+  EXPECT_TRUE(masses[3].part == Part::kTitle && masses[3].bytes == (encoder::ByteSpan{0, 4}));
   EXPECT_TRUE(masses[4].part == Part::kText && masses[4].bytes == (encoder::ByteSpan{0, 3}));
   EXPECT_EQ(masses[5].bytes, (encoder::ByteSpan{4, 8}));
   EXPECT_EQ(masses[6].bytes, (encoder::ByteSpan{9, 13}));
@@ -271,10 +222,15 @@ TEST_F(InContextRerankerTest, SpansHoldMarkerTitleAndTextAndLeaveOutWhatSeparate
 TEST_F(InContextRerankerTest, MassesPointIntoTheTextAsItWasGiven) {
   const TinyReranker tiny;
   ASSERT_OK_AND_ASSIGN(const auto reranker, tiny.Open({.max_words = 4}));
-  const std::vector<InContextPassage> passages = {{.text = "  cat sat ran flew"}};
+  const std::vector<InContextPassage> passages = {{.text = "  cat sat ran flew"},
+                                                  {.title = " bird ", .text = ""}};
   const InContextResult got =
       Rank(*reranker, "dog", passages, {.explain = InContextRequest::Explain::kYes});
   EXPECT_EQ(got.passages[0].words_cut, 2u);
+  EXPECT_EQ(got.passages[0].tokens_cut, 2u);
+  EXPECT_EQ(got.passages[1].tokens_cut, 0u);
+  EXPECT_EQ(got.passages[1].masses.back().part, TokenMass::Part::kTitle);
+  EXPECT_EQ(got.passages[1].masses.back().bytes, (encoder::ByteSpan{1, 5}));
   ASSERT_EQ(got.passages[0].masses.size(), 5u);
   EXPECT_EQ(got.passages[0].masses[3].bytes, (encoder::ByteSpan{2, 5}));
   EXPECT_EQ(got.passages[0].masses[4].bytes, (encoder::ByteSpan{6, 9}));
