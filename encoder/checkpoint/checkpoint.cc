@@ -108,6 +108,18 @@ const TensorView* Checkpoint::Find(std::string_view name) const {
   return found == tensors_.end() ? nullptr : found->second.tensor;
 }
 
+uint64_t Checkpoint::parameters() const {
+  uint64_t parameters = 0;
+  for (const auto& [name, entry] : tensors_) parameters += entry.tensor->elements();
+  return parameters;
+}
+
+std::set<std::filesystem::path> Checkpoint::files() const {
+  std::set<std::filesystem::path> files;
+  for (const auto& [name, entry] : tensors_) files.insert(entry.file);
+  return files;
+}
+
 Shape Checkpoint::ShapeOf(std::string_view name) const {
   const TensorView* tensor = Find(name);
   return tensor == nullptr ? Shape() : tensor->shape;

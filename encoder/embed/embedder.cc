@@ -8,7 +8,9 @@
 
 #include "base/object_pool.h"
 #include "base/status.h"
+#include "encoder/checkpoint/gannet_file.h"
 #include "encoder/checkpoint/model_folder.h"
+#include "encoder/embed/code_embedder.h"
 #include "encoder/embed/pooling.h"
 #include "encoder/embed/static_embedder.h"
 #include "encoder/embed/vector_modules.h"
@@ -24,7 +26,10 @@
 namespace gannet::encoder {
 namespace {
 
-absl::StatusOr<Similarity> ParseSimilarity(const ModelFolder& folder) {
+absl::StatusOr<Similarity> ParseSimilarity(ModelFolder& folder) {
+  if (!folder.similarity) {
+    folder.assumptions.push_back({"similarity", "cosine", "no similarity_fn_name"});
+  }
   const std::string name = folder.similarity.value_or("cosine");
   if (name == "cosine") return Similarity::kCosine;
   if (name == "dot") return Similarity::kDot;
@@ -60,6 +65,9 @@ class BiEncoder final : public Embedder {
 
   ModelOptions options() const override { return transformer_.options; }
   std::string ComputePath() const override { return transformer_.compute_path; }
+  ModelFacts facts() const override {
+    return FactsOf(transformer_.folder, transformer_.model->dimensions());
+  }
   size_t dimension() const override { return modules_.dimension(); }
   size_t max_tokens() const override { return transformer_.folder.max_tokens; }
   Similarity similarity() const override { return similarity_; }
@@ -201,6 +209,10 @@ std::string_view SimilarityName(Similarity similarity) {
 absl::StatusOr<std::unique_ptr<const Embedder>> Embedder::Open(const std::filesystem::path& path,
                                                                const ModelOptions& options) {
   GANNET_ASSIGN_OR_RETURN(ModelFolder folder, ModelFolder::Read(path));
+  GANNET_ASSIGN_OR_RETURN(const std::optional<GannetFile> told, GannetFile::Read(folder.path));
+  if (told && told->model == "sea") {
+    return OpenCodeEmbedder(std::move(folder), told->fields, options);
+  }
   GANNET_ASSIGN_OR_RETURN(const Similarity similarity, ParseSimilarity(folder));
   if (folder.kind != ModelFolder::Kind::kTransformer) {
     return OpenStaticEmbedder(std::move(folder), similarity);
