@@ -11,6 +11,13 @@ namespace gannet::base {
 // XXH3, 64 bits, of `bytes`: detects change and corruption, not an adversary.
 uint64_t Xxh3(std::string_view bytes);
 
+// CRC-32C (Castagnoli, reflected polynomial 0x82F63B78) of `bytes`, for formats that ask for it.
+uint32_t Crc32c(std::string_view bytes);
+
+// A CRC-32C as LevelDB and TensorFlow store it beside the bytes: turned by 15 bits to the right and
+// moved by a constant, so that the CRC of bytes with CRCs in them says something.
+constexpr uint32_t MaskCrc32c(uint32_t crc) { return (crc >> 15 | crc << 17) + 0xa282ead8U; }
+
 // Streaming XXH3, 128 bits: fingerprints of models, collections and documents.
 class Fingerprinter {
  public:

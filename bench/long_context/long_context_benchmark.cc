@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,18 +24,22 @@
 #include "bench/encoding/clock.h"
 #include "bench/long_context/random_models.h"
 #include "encoder/checkpoint/config_file.h"
+#include "encoder/checkpoint/gannet_file.h"
+#include "encoder/models/hierarchical.h"
 #include "encoder/models/m2bert.h"
 #include "encoder/models/model.h"
+#include "encoder/run/model_input.h"
 
 namespace gannet::bench {
 namespace {
 
+using encoder::HierarchicalModel;
 using encoder::Model;
 using encoder::PackedBatch;
 using encoder::TokenId;
 
 struct Options {
-  std::vector<std::string> models = {"m2bert", "mamba", "bert-base", "minilm"};
+  std::vector<std::string> models = {"m2bert", "mamba", "bert-base", "minilm", "smith"};
   std::vector<size_t> lengths = {512, 1024, 2048, 4096, 8192, 16384, 32768};
   std::string precision = "bf16";
   int threads = base::AvailableProcessors();
@@ -126,10 +131,42 @@ absl::StatusOr<Read> OpenBert(const std::filesystem::path& folder,
   };
 }
 
+// The blocks in groups, as the embedder reads them, and then the document.
+absl::StatusOr<Read> OpenSmith(const std::filesystem::path& folder,
+                               const encoder::ModelOptions& options, size_t /*tokens*/) {
+  GANNET_ASSIGN_OR_RETURN(const auto file, encoder::GannetFile::Read(folder));
+  if (!file) return absl::NotFoundError(fmt::format("{}: no gannet.json", folder.string()));
+  GANNET_ASSIGN_OR_RETURN(auto model, HierarchicalModel::Load(folder, *file, options));
+  const auto shared = std::make_shared<const HierarchicalModel>(std::move(model));
+  return [shared](size_t length, base::ThreadPool& pool) {
+    const size_t tokens = shared->shape().tokens, d = shared->block_dimension();
+    const PackedBatch document = Sequence(length);
+    std::vector<encoder::ModelInput> blocks((length + tokens - 1) / tokens);
+    for (size_t s = 0; s < blocks.size(); ++s) {
+      const auto begin = document.ids.begin() + static_cast<ptrdiff_t>(s * tokens);
+      blocks[s].ids.assign(begin,
+                           begin + static_cast<ptrdiff_t>(std::min(tokens, length - s * tokens)));
+      blocks[s].type_ids.resize(blocks[s].ids.size());
+    }
+    std::vector<float> vectors(blocks.size() * d);
+    ForEachGroup(blocks, pool, [&](std::span<const size_t> members, base::ThreadPool* of_group) {
+      PackedBatch batch;
+      PackInputs(blocks, members, batch);
+      const std::vector<float> of_members = shared->EncodeBlocks(batch, of_group);
+      for (size_t i = 0; i < members.size(); ++i) {
+        std::copy_n(&of_members[i * d], d, &vectors[members[i] * d]);
+      }
+    });
+    const std::span<const float> of_document = vectors;
+    shared->EncodeDocuments({&of_document, 1}, &pool);
+  };
+}
+
 const std::map<std::string, Subject> kSubjects = {{"m2bert", {WriteM2Bert80M, OpenM2Bert}},
                                                   {"mamba", {WriteMamba130M, OpenMamba}},
                                                   {"bert-base", {WriteBertBase, OpenBert}},
-                                                  {"minilm", {WriteMiniLm, OpenBert}}};
+                                                  {"minilm", {WriteMiniLm, OpenBert}},
+                                                  {"smith", {WriteSmith, OpenSmith}}};
 
 absl::Status Measure(const std::string& name, const Options& options, base::ThreadPool& pool) {
   const Subject& subject = kSubjects.at(name);
@@ -171,9 +208,9 @@ absl::Status Measure(const std::string& name, const Options& options, base::Thre
 int main(int argc, char** argv) {
   gannet::bench::Options options;
   CLI::App app("Time and peak memory of one document against its length");
-  app.add_option("--models", options.models, "of m2bert, mamba, bert-base, minilm")
+  app.add_option("--models", options.models, "of m2bert, mamba, bert-base, minilm, smith")
       ->delimiter(',')
-      ->check(CLI::IsMember({"m2bert", "mamba", "bert-base", "minilm"}));
+      ->check(CLI::IsMember({"m2bert", "mamba", "bert-base", "minilm", "smith"}));
   app.add_option("--lengths", options.lengths, "tokens, at most 32768")
       ->delimiter(',')
       ->check(CLI::Range(1, 32768));

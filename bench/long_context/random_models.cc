@@ -34,6 +34,15 @@ class Builder {
     AddVector(name + ".weight", size, 1);
     AddVector(name + ".bias", size, 0);
   }
+  // TensorFlow's linear layer and norm.
+  void AddKernel(const std::string& name, size_t outputs, size_t inputs) {
+    AddMatrix(name + "/kernel", {inputs, outputs});
+    AddVector(name + "/bias", outputs, 0);
+  }
+  void AddGamma(const std::string& name, size_t size) {
+    AddVector(name + "/gamma", size, 1);
+    AddVector(name + "/beta", size, 0);
+  }
   void Set(const std::string& name, testing::FloatTensor tensor) {
     tensors_[name] = std::move(tensor);
   }
@@ -43,10 +52,10 @@ class Builder {
   testing::FloatTensors tensors_;
 };
 
-absl::Status Write(const std::filesystem::path& folder, const std::string& config,
+absl::Status Write(const std::filesystem::path& folder, const char* file, const std::string& config,
                    const testing::FloatTensors& tensors) {
   GANNET_RETURN_IF_ERROR(base::CreateDirectories(folder));
-  GANNET_RETURN_IF_ERROR(base::WriteFileAtomically(folder / "config.json", config));
+  GANNET_RETURN_IF_ERROR(base::WriteFileAtomically(folder / file, config));
   return base::WriteFileAtomically(folder / "model.safetensors",
                                    testing::SafetensorsContent(tensors));
 }
@@ -69,7 +78,7 @@ absl::Status WriteBert(const std::filesystem::path& folder, size_t layers, size_
     builder.AddLinear(layer + "output.dense", d, 4 * d);
     builder.AddNorm(layer + "output.LayerNorm", d);
   }
-  return Write(folder,
+  return Write(folder, "config.json",
                fmt::format(R"({{"model_type":"bert","vocab_size":{},"hidden_size":{},)"
                            R"("num_hidden_layers":{},"num_attention_heads":{},)"
                            R"("intermediate_size":{},"max_position_embeddings":{}}})",
@@ -77,7 +86,56 @@ absl::Status WriteBert(const std::filesystem::path& folder, size_t layers, size_
                builder.tensors());
 }
 
+constexpr size_t kSmithHidden = 256, kSmithFeedForward = 512;
+
+// Layers of SMITH's BERT under `encoder`, and a pooler.
+void AddSmithEncoder(const std::string& encoder, const std::string& pooler, size_t layers,
+                     Builder& builder) {
+  constexpr size_t d = kSmithHidden;
+  for (size_t i = 0; i < layers; ++i) {
+    const std::string layer = fmt::format("{}/layer_{}/", encoder, i);
+    for (const char* part : {"query", "key", "value"}) {
+      builder.AddKernel(layer + "attention/self/" + part, d, d);
+    }
+    builder.AddKernel(layer + "attention/output/dense", d, d);
+    builder.AddGamma(layer + "attention/output/LayerNorm", d);
+    builder.AddKernel(layer + "intermediate/dense", kSmithFeedForward, d);
+    builder.AddKernel(layer + "output/dense", d, kSmithFeedForward);
+    builder.AddGamma(layer + "output/LayerNorm", d);
+  }
+  builder.AddKernel(pooler + "/dense", d, d);
+}
+
+std::string SmithBertConfig(size_t vocabulary, size_t layers, size_t positions) {
+  return fmt::format(R"({{"vocab_size":{},"hidden_size":{},"num_hidden_layers":{},)"
+                     R"("num_attention_heads":4,"intermediate_size":{},"hidden_act":"gelu",)"
+                     R"("max_position_embeddings":{},"type_vocab_size":2}})",
+                     vocabulary, kSmithHidden, layers, kSmithFeedForward, positions);
+}
+
 }  // namespace
+
+absl::Status WriteSmith(const std::filesystem::path& folder) {
+  constexpr size_t d = kSmithHidden, kVocabulary = 30522, kPositions = 256, kBlocks = 1024;
+  constexpr size_t kBlockLayers = 4, kDocumentLayers = 3;
+  Builder builder;
+  builder.AddMatrix("bert/embeddings/word_embeddings", {kVocabulary, d});
+  builder.AddMatrix("bert/embeddings/position_embeddings", {kPositions, d});
+  builder.AddMatrix("bert/embeddings/token_type_embeddings", {2, d});
+  builder.AddGamma("bert/embeddings/LayerNorm", d);
+  AddSmithEncoder("bert/encoder", "bert/pooler", kBlockLayers, builder);
+  builder.AddKernel("seq_rep_from_bert_sent_dense/dense", d, d);
+  builder.AddMatrix("doc_bert/doc_embeddings/position_embeddings", {kBlocks, d});
+  builder.AddGamma("doc_bert/doc_embeddings/LayerNorm", d);
+  AddSmithEncoder("doc_bert/doc_encoder", "doc_bert/doc_pooler", kDocumentLayers, builder);
+  builder.AddKernel("seq_rep_from_bert_doc_dense/dense", d, d);
+  const std::string config = fmt::format(
+      R"({{"model":"smith","max_doc_length_by_sentence":{0},"loop_sent_number_per_doc":{0},)"
+      R"("sent_bert_config":{1},"doc_bert_config":{2}}})",
+      kBlocks, SmithBertConfig(kVocabulary, kBlockLayers, kPositions),
+      SmithBertConfig(kVocabulary, kDocumentLayers, kBlocks));
+  return Write(folder, "gannet.json", config, builder.tensors());
+}
 
 absl::Status WriteM2Bert80M(const std::filesystem::path& folder) {
   const testing::M2BertShape shape{.vocabulary = 30528,
@@ -86,7 +144,7 @@ absl::Status WriteM2Bert80M(const std::filesystem::path& folder) {
                                    .intermediate = 3072,
                                    .longest = 32768,
                                    .order = 128};
-  return Write(folder, testing::M2BertConfig(shape), testing::M2BertTensors(shape));
+  return Write(folder, "config.json", testing::M2BertConfig(shape), testing::M2BertTensors(shape));
 }
 
 absl::Status WriteMamba130M(const std::filesystem::path& folder) {
@@ -112,7 +170,7 @@ absl::Status WriteMamba130M(const std::filesystem::path& folder) {
     builder.AddVector(mixer + "D", kInner, 1);
     builder.AddMatrix(mixer + "out_proj.weight", {d, kInner});
   }
-  return Write(folder,
+  return Write(folder, "config.json",
                fmt::format(R"({{"model_type":"mamba","architectures":["MambaForCausalLM"],)"
                            R"("vocab_size":{},"hidden_size":{},"num_hidden_layers":24,)"
                            R"("state_size":{},"conv_kernel":4,"expand":2,"time_step_rank":{},)"

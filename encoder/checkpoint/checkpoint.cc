@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 #include "encoder/checkpoint/config_file.h"
+#include "encoder/checkpoint/tf_names.h"
 
 namespace gannet::encoder {
 namespace {
@@ -52,6 +53,13 @@ absl::StatusOr<Checkpoint> Checkpoint::Open(const std::filesystem::path& path) {
       GANNET_RETURN_IF_ERROR(checkpoint.AddGguf(*gguf));
       return checkpoint;
     }
+    GANNET_ASSIGN_OR_RETURN(const auto bundle, FindTfBundle(path));
+    if (bundle) {
+      checkpoint.path_ = *bundle;
+      GANNET_RETURN_IF_ERROR(
+          checkpoint.AddFiles({bundle->filename().string()}, checkpoint.tf_bundle_));
+      return checkpoint;
+    }
   }
   const std::string whole(kind == std::end(kKinds) ? kSafetensors : *kind);
   checkpoint.path_ = path / whole;
@@ -72,14 +80,24 @@ absl::Status Checkpoint::AddFiles(const std::set<std::string>& names, std::vecto
   }
   for (const File& file : files) {
     for (const auto& [name, tensor] : file.tensors()) {
-      const auto [place, fresh] = tensors_.try_emplace(name, Entry{file.path(), &tensor, {}});
-      if (!fresh) {
-        return absl::DataLossError(fmt::format("{}: tensor {} is also in {}", file.path().string(),
-                                               name, place->second.file.string()));
-      }
+      GANNET_RETURN_IF_ERROR(AddTensor(name, {file.path(), tensor}));
     }
   }
   return absl::OkStatus();
+}
+
+// Files of any kind may have kept TensorFlow's names, and with them its matrices.
+absl::Status Checkpoint::AddTensor(std::string_view name, Entry entry) {
+  if (IsTfKernel(name) && entry.tensor.shape.size() == 2) {
+    std::swap(entry.tensor.shape[0], entry.tensor.shape[1]);
+    entry.rearrangement.kind = Rearrangement::Kind::kTranspose;
+  }
+  const std::filesystem::path file = entry.file;
+  const auto [place, fresh] =
+      tensors_.try_emplace(IsTfName(name) ? FromTfName(name) : std::string(name), std::move(entry));
+  if (fresh) return absl::OkStatus();
+  return absl::DataLossError(
+      fmt::format("{}: tensor {} is also in {}", file.string(), name, place->second.file.string()));
 }
 
 absl::Status Checkpoint::AddGguf(const std::filesystem::path& path) {
@@ -88,7 +106,7 @@ absl::Status Checkpoint::AddGguf(const std::filesystem::path& path) {
   gguf_.push_back(std::move(file));
   GANNET_ASSIGN_OR_RETURN(const std::vector<GgufTensor> tensors, ListGgufTensors(gguf_.front()));
   for (const GgufTensor& tensor : tensors) {
-    tensors_.try_emplace(tensor.name, Entry{path, tensor.tensor, tensor.rearrangement});
+    tensors_.try_emplace(tensor.name, Entry{path, *tensor.tensor, tensor.rearrangement});
   }
   return absl::OkStatus();
 }
@@ -103,14 +121,13 @@ void Checkpoint::UsePrefix(std::string_view probe,
   }
 }
 
-const TensorView* Checkpoint::Find(std::string_view name) const {
-  const auto found = tensors_.find(prefix_ + std::string(name));
-  return found == tensors_.end() ? nullptr : found->second.tensor;
+bool Checkpoint::Has(std::string_view name) const {
+  return tensors_.contains(prefix_ + std::string(name));
 }
 
 uint64_t Checkpoint::parameters() const {
   uint64_t parameters = 0;
-  for (const auto& [name, entry] : tensors_) parameters += entry.tensor->elements();
+  for (const auto& [name, entry] : tensors_) parameters += entry.tensor.elements();
   return parameters;
 }
 
@@ -121,32 +138,62 @@ std::set<std::filesystem::path> Checkpoint::files() const {
 }
 
 Shape Checkpoint::ShapeOf(std::string_view name) const {
-  const TensorView* tensor = Find(name);
-  return tensor == nullptr ? Shape() : tensor->shape;
+  const auto found = tensors_.find(prefix_ + std::string(name));
+  return found == tensors_.end() ? Shape() : found->second.tensor.shape;
+}
+
+absl::StatusOr<const Checkpoint::Entry*> Checkpoint::Find(std::string_view name,
+                                                          std::string_view expected) const {
+  const auto found = tensors_.find(prefix_ + std::string(name));
+  if (found != tensors_.end()) return &found->second;
+  return absl::NotFoundError(
+      fmt::format("{}: no tensor {}{}, expected {}", path_.string(), prefix_, name, expected));
+}
+
+absl::Status Checkpoint::Error(std::string_view name, const Entry& entry,
+                               std::string_view what) const {
+  return absl::InvalidArgumentError(
+      fmt::format("{}: tensor {}{}: {}", entry.file.string(), prefix_, name, what));
 }
 
 absl::StatusOr<std::vector<float>> Checkpoint::Floats(std::string_view name,
                                                       const Shape& shape) const {
-  const auto found = tensors_.find(prefix_ + std::string(name));
-  if (found == tensors_.end()) {
-    return absl::NotFoundError(fmt::format("{}: no tensor {}{}, expected {}", path_.string(),
-                                           prefix_, name, ShapeName(shape)));
+  GANNET_ASSIGN_OR_RETURN(const Entry* entry, Find(name, ShapeName(shape)));
+  if (entry->tensor.shape != shape) {
+    return Error(
+        name, *entry,
+        fmt::format("shape {}, expected {}", ShapeName(entry->tensor.shape), ShapeName(shape)));
   }
-  const TensorView* tensor = found->second.tensor;
-  const auto wrong = [&](const std::string& what) {
-    return absl::InvalidArgumentError(
-        fmt::format("{}: tensor {}: {}", found->second.file.string(), found->first, what));
-  };
-  if (tensor->shape != shape) {
-    return wrong(fmt::format("shape {}, expected {}", ShapeName(tensor->shape), ShapeName(shape)));
+  return Values(name, *entry);
+}
+
+absl::StatusOr<std::vector<float>> Checkpoint::Row(std::string_view name, size_t row,
+                                                   size_t columns) const {
+  GANNET_ASSIGN_OR_RETURN(const Entry* entry, Find(name, fmt::format("[rows, {}]", columns)));
+  const auto& [file, tensor, rearrangement] = *entry;
+  if (tensor.shape.size() != 2 || tensor.shape[1] != columns || row >= tensor.shape[0] ||
+      rearrangement.kind != Rearrangement::Kind::kNone) {
+    return Error(name, *entry,
+                 fmt::format("shape {}, expected one with a row {} of {} values",
+                             ShapeName(tensor.shape), row, columns));
   }
-  if (!IsFloating(tensor->dtype)) {
-    return wrong(fmt::format("dtype {}, expected floating point", DTypeName(tensor->dtype)));
+  const size_t bytes = tensor.bytes.size() / tensor.shape[0];
+  return Values(name, {file, {tensor.dtype, {columns}, tensor.bytes.substr(row * bytes, bytes)}});
+}
+
+absl::StatusOr<std::vector<float>> Checkpoint::Values(std::string_view name,
+                                                      const Entry& entry) const {
+  const auto& [file, tensor, rearrangement] = entry;
+  if (!IsFloating(tensor.dtype)) {
+    return Error(name, entry,
+                 fmt::format("dtype {}, expected floating point", DTypeName(tensor.dtype)));
   }
-  std::vector<float> values = ToFloats(*tensor);
-  found->second.rearrangement.Apply(values, shape.empty() ? 1 : shape.front());
+  std::vector<float> values = ToFloats(tensor);
+  rearrangement.Apply(values, tensor.shape.empty() ? 1 : tensor.shape.front());
   for (size_t i = 0; i < values.size(); ++i) {
-    if (!std::isfinite(values[i])) return wrong(fmt::format("element {} is {}", i, values[i]));
+    if (!std::isfinite(values[i])) {
+      return Error(name, entry, fmt::format("element {} is {}", i, values[i]));
+    }
   }
   return values;
 }

@@ -320,9 +320,9 @@ std::optional<std::string> NameOf(const Architecture& architecture, const Tensor
   return std::nullopt;
 }
 
-GgufRearrangement RearrangementOf(const Architecture& architecture, const TensorName& name,
-                                  const ConfigFile& config) {
-  using Kind = GgufRearrangement::Kind;
+Rearrangement RearrangementOf(const Architecture& architecture, const TensorName& name,
+                              const ConfigFile& config) {
+  using Kind = Rearrangement::Kind;
   const auto heads = [&](std::string_view field) { return config.SizeOr(field, 1).value_or(1); };
   if (architecture.rotates_neighbours && name.part == "attn_q") {
     return {Kind::kPairsToHalves, heads("num_attention_heads")};
@@ -340,31 +340,6 @@ GgufRearrangement RearrangementOf(const Architecture& architecture, const Tensor
 }
 
 }  // namespace
-
-void GgufRearrangement::Apply(std::vector<float>& values, size_t rows) const {
-  if (kind == Kind::kNone || values.empty()) return;
-  if (kind == Kind::kMinusOne) {
-    for (float& v : values) v -= 1;
-    return;
-  }
-  const size_t row = values.size() / rows, of_head = rows / heads;
-  // Where row `r` of a head lies in the file.
-  const auto place = [&](size_t head, size_t r) {
-    if (kind == Kind::kPairsToHalves) {
-      const size_t half = of_head / 2;
-      return head * of_head + 2 * (r % half) + r / half;
-    }
-    const size_t third = of_head / 3;
-    return r / third * heads * third + head * third + r % third;
-  };
-  std::vector<float> ordered(values.size());
-  for (size_t head = 0; head < heads; ++head) {
-    for (size_t r = 0; r < of_head; ++r) {
-      std::copy_n(&values[place(head, r) * row], row, &ordered[(head * of_head + r) * row]);
-    }
-  }
-  values = std::move(ordered);
-}
 
 absl::StatusOr<ConfigFile> ReadGgufConfig(const GgufFile& file) {
   GANNET_ASSIGN_OR_RETURN(const Architecture* architecture, FindArchitecture(file));
@@ -384,7 +359,7 @@ absl::StatusOr<std::vector<GgufTensor>> ListGgufTensors(const GgufFile& file) {
     const std::optional<std::string> known = NameOf(*architecture, split);
     if (!known) continue;
     GgufTensor entry{*known, &tensor, RearrangementOf(*architecture, split, config)};
-    using Kind = GgufRearrangement::Kind;
+    using Kind = Rearrangement::Kind;
     const Kind kind = entry.rearrangement.kind;
     // Rows of a head come in twos or threes.
     const size_t unit = kind == Kind::kPairsToHalves ? 2 : kind == Kind::kKindsToHeads ? 3 : 1;

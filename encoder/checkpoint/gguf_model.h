@@ -10,33 +10,15 @@
 #include "absl/status/statusor.h"
 #include "encoder/checkpoint/config_file.h"
 #include "encoder/checkpoint/gguf.h"
+#include "encoder/checkpoint/rearrangement.h"
 
 namespace gannet::encoder {
-
-// What brings the values of a GGUF tensor back to what transformers stores.
-struct GgufRearrangement {
-  enum class Kind {
-    kNone,
-    // Rows of each of `heads` heads: 2 i + s back to i + s · (rows of a head) / 2. Llama's kind
-    // keeps the two values that rotate together as neighbours.
-    kPairsToHalves,
-    // Rows [q of all heads | k | v] back to [q k v] of each of `heads` heads (GPT-NeoX).
-    kKindsToHeads,
-    // Less 1: Gemma's norms are stored as the whole scale.
-    kMinusOne,
-  };
-  Kind kind = Kind::kNone;
-  size_t heads = 1;
-
-  // Of a tensor that has so many rows.
-  void Apply(std::vector<float>& values, size_t rows) const;
-};
 
 // A tensor of a GGUF file under the name that transformers gives it.
 struct GgufTensor {
   std::string name;
   const TensorView* tensor = nullptr;  // Of the file.
-  GgufRearrangement rearrangement;
+  Rearrangement rearrangement;
 };
 
 // The decoder in a GGUF file as transformers would have it: config.json's fields, and the tensors.

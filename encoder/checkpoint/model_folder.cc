@@ -102,6 +102,9 @@ absl::Status ReadModuleList(ModelFolder& folder) {
       folder.kind = model2vec ? ModelFolder::Kind::kModel2Vec : ModelFolder::Kind::kStatic;
     } else if (kind == "Pooling" && i == 1 && first_after == 2) {
       GANNET_RETURN_IF_ERROR(ReadPooling(path / "config.json", folder));
+    } else if (kind == "TrainablePooling" && i == 1 && first_after == 2) {
+      folder.trainable_pooling = path;
+      folder.poolings.clear();
     } else if (after_pooling && i >= first_after) {
       folder.after_pooling.push_back({*after_pooling, path});
     } else {
@@ -316,7 +319,7 @@ absl::StatusOr<std::string> FingerprintOf(const ModelFolder& folder) {
     for (const char* name : kNames) {
       if (std::filesystem::exists(root / name)) files.insert((root / name).lexically_normal());
     }
-    std::set<std::filesystem::path> weights, torch;
+    std::set<std::filesystem::path> weights, torch, tensorflow;
     std::error_code unreadable;  // A module without a folder of its own has no files.
     for (const auto& entry : std::filesystem::directory_iterator(root, unreadable)) {
       const std::string name = entry.path().filename().string();
@@ -324,9 +327,13 @@ absl::StatusOr<std::string> FingerprintOf(const ModelFolder& folder) {
         weights.insert(entry.path().lexically_normal());
       } else if (name.ends_with("model.bin") || name.starts_with("pytorch_model-")) {
         torch.insert(entry.path().lexically_normal());
+      } else if (name.find(".ckpt") != name.npos &&
+                 (name.ends_with(".index") || name.find(".data-") != name.npos)) {
+        tensorflow.insert(entry.path().lexically_normal());
       }
     }
-    files.merge(weights.empty() ? torch : weights);  // As Checkpoint chooses.
+    // As Checkpoint chooses.
+    files.merge(!weights.empty() ? weights : !torch.empty() ? torch : tensorflow);
   }
   const bool safetensors = std::ranges::any_of(
       files, [](const std::filesystem::path& path) { return path.extension() == ".safetensors"; });

@@ -50,6 +50,10 @@ struct ModelFolder {
   enum class Kind { kTransformer, kStatic, kModel2Vec } kind = Kind::kTransformer;
   std::vector<Pooling> poolings = {Pooling::kMean};
 
+  // Of a pooling with weights of its own (see PerceiverPooler), which takes the place of
+  // `poolings`: its module's folder.
+  std::optional<std::filesystem::path> trainable_pooling;
+
   // The modules after the pooling, in order.
   struct AfterPooling {
     enum class Kind { kDense, kLayerNorm, kNormalize } kind = Kind::kNormalize;

@@ -119,7 +119,9 @@ absl::Status CheckCoverage(const std::map<std::string, TensorView, std::less<>>&
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::map<std::string, TensorView, std::less<>>> ParseTensors(
+}  // namespace
+
+absl::StatusOr<std::map<std::string, TensorView, std::less<>>> ReadSafetensors(
     std::string_view bytes) {
   uint64_t header_size = 0;
   if (bytes.size() < sizeof(header_size)) return Corrupt("only {} bytes long", bytes.size());
@@ -142,12 +144,10 @@ absl::StatusOr<std::map<std::string, TensorView, std::less<>>> ParseTensors(
   return tensors;
 }
 
-}  // namespace
-
 absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::filesystem::path& path) {
   GANNET_ASSIGN_OR_RETURN(base::MappedFile mapped, base::MappedFile::Open(path));
   SafetensorsFile file(std::move(mapped));
-  auto tensors = ParseTensors(file.file_.bytes());
+  auto tensors = ReadSafetensors(file.file_.bytes());
   if (!tensors.ok()) return base::Annotate(tensors.status(), path.string());
   file.tensors_ = *std::move(tensors);
   return file;

@@ -4,12 +4,17 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "base/file.h"
 #include "encoder/checkpoint/tensor.h"
 
 namespace gannet::encoder {
+
+// The tensors of the bytes of a file, as SafetensorsFile reads it: views of `bytes`.
+absl::StatusOr<std::map<std::string, TensorView, std::less<>>> ReadSafetensors(
+    std::string_view bytes);
 
 // A .safetensors file, mapped into memory. Opening checks the whole header: its length, that names
 // do not repeat, that each tensor's bytes are what its dtype and shape need, and that the tensors

@@ -136,6 +136,7 @@ absl::Status CodeEmbedder::ReadCode(std::string_view code, Text& text) const {
   if (!base::IsValidUtf8(code)) return absl::InvalidArgumentError("not well-formed UTF-8");
   GANNET_ASSIGN_OR_RETURN(const SplitCode split, splitter_.Split(code));
   GANNET_ASSIGN_OR_RETURN(text.blocks, inputs_.Of(split, text.count));
+  text.count.blocks = text.blocks.size();
   return absl::OkStatus();
 }
 

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/thread_pool.h"
+#include "encoder/embed/long_text.h"
 #include "encoder/layers/model_options.h"
 #include "encoder/run/model_facts.h"
 #include "encoder/run/token_count.h"
@@ -58,10 +59,21 @@ class Embedder {
   virtual ~Embedder() = default;
 
   // The same text gives the same bytes whatever it travels with and however many threads work. An
-  // empty text is a text. Errors of one text: ill-formed UTF-8 (kInvalidArgument), no token where
-  // the model adds none of its own (kInvalidArgument), values that are not finite (kInternal).
+  // empty text is a text; one that is longer than the model's input is cut to it, as
+  // sentence-transformers does. Errors of one text: ill-formed UTF-8 (kInvalidArgument), no token
+  // where the model adds none of its own (kInvalidArgument), values that are not finite
+  // (kInternal).
   virtual absl::StatusOr<Embeddings> Embed(std::span<const std::string_view> texts, TextRole role,
                                            base::ThreadPool& pool) const = 0;
+
+  // The same for texts of any length: a text that is longer than the model's input, or than the
+  // windows asked for, becomes what `options` says. Here, of models that read a text as a whole up
+  // to their limit and know no windows; what does not fit is told by the count of tokens, and what
+  // needs windows of a size is refused (kUnimplemented). kInvalidArgument for options that the
+  // model has no answer to.
+  virtual absl::StatusOr<std::vector<TextVectors>> EmbedLong(
+      std::span<const std::string_view> texts, TextRole role, const LongTextOptions& options,
+      base::ThreadPool& pool) const;
 
   // What the model was opened with, and the layers that calibration left in bf16.
   virtual ModelOptions options() const { return {}; }

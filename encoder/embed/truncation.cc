@@ -38,6 +38,21 @@ class TruncatedEmbedder final : public Embedder {
     return kept;
   }
 
+  absl::StatusOr<std::vector<TextVectors>> EmbedLong(std::span<const std::string_view> texts,
+                                                     TextRole role, const LongTextOptions& options,
+                                                     base::ThreadPool& pool) const override {
+    GANNET_ASSIGN_OR_RETURN(auto all, model_->EmbedLong(texts, role, options, pool));
+    for (TextVectors& text : all) {
+      const std::vector<float> full =
+          std::exchange(text.values, std::vector<float>(text.spans.size() * dimension_));
+      for (size_t v = 0; v < text.spans.size(); ++v) {
+        TruncateVector(std::span(full).subspan(v * model_->dimension(), model_->dimension()),
+                       truncation_, std::span(text.values).subspan(v * dimension_, dimension_));
+      }
+    }
+    return all;
+  }
+
   ModelOptions options() const override { return model_->options(); }
   std::string ComputePath() const override { return model_->ComputePath(); }
   ModelFacts facts() const override { return model_->facts(); }

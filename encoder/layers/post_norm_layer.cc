@@ -9,8 +9,10 @@
 
 namespace gannet::encoder {
 
-PostNormNames PostNormNames::OfBert(size_t index) {
-  const std::string layer = fmt::format("encoder.layer.{}.", index);
+PostNormNames PostNormNames::OfBert(size_t index) { return LikeBert("encoder", index); }
+
+PostNormNames PostNormNames::LikeBert(std::string_view encoder, size_t index) {
+  const std::string layer = fmt::format("{}.layer.{}.", encoder, index);
   return {.query = layer + "attention.self.query",
           .key = layer + "attention.self.key",
           .value = layer + "attention.self.value",

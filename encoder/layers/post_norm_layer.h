@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -20,8 +21,9 @@ struct PostNormNames {
   std::string attention_output, attention_norm;
   std::string up, down, output_norm;
 
-  // Those of BERT's encoder.layer.I, which most of its kin kept.
+  // Those of BERT's encoder.layer.I, which most of its kin kept; and the same of another encoder.
   static PostNormNames OfBert(size_t index);
+  static PostNormNames LikeBert(std::string_view encoder, size_t index);
 };
 
 // The encoder layer of BERT (Devlin et al. 2018) and its kin, which normalises after each residual

@@ -10,8 +10,9 @@
 #include "base/status.h"
 #include "encoder/checkpoint/checkpoint.h"
 #include "encoder/checkpoint/config_file.h"
-#include "encoder/kernels/attention.h"
 #include "encoder/layers/encoder_shape.h"
+#include "encoder/layers/packed_batch.h"
+#include "encoder/models/post_norm_encoder.h"
 
 namespace gannet::encoder {
 namespace {
@@ -55,18 +56,12 @@ class ParadeLoader {
     if (layers > kMostLayers) {
       return parade.Error("layers", fmt::format("{}, expected at most {}", layers, kMostLayers));
     }
-    head.heads_ = shape.heads;
-    for (size_t i = 0; i < layers; ++i) {
-      PostNormNames names = PostNormNames::OfBert(i);
-      for (std::string* name :
-           {&names.query, &names.key, &names.value, &names.attention_output, &names.attention_norm,
-            &names.up, &names.down, &names.output_norm}) {
-        name->insert(0, "parade.");
-      }
-      GANNET_ASSIGN_OR_RETURN(PostNormLayer layer,
-                              PostNormLayer::Load(checkpoint, names, shape, {}));
-      head.layers_.push_back(std::move(layer));
-    }
+    const auto names = [](size_t i) { return PostNormNames::LikeBert("parade.encoder", i); };
+    EncoderShape of_layers = shape;
+    of_layers.layers = layers;
+    GANNET_ASSIGN_OR_RETURN(PostNormParts parts,
+                            LoadPostNormLayers(checkpoint, of_layers, names, {}));
+    head.layers_ = MakePostNormEncoder(std::move(parts));
     GANNET_ASSIGN_OR_RETURN(const size_t id, parade.SizeOr("cls_id", 102));
     constexpr std::string_view kWords = "embeddings.word_embeddings.weight";
     checkpoint.UsePrefix(kWords, {"", "bert.", "electra."});
@@ -75,9 +70,7 @@ class ParadeLoader {
       return parade.Error("cls_id", fmt::format("{} has no row of {} values in {} {}", id,
                                                 shape.hidden, kWords, ShapeName(words)));
     }
-    GANNET_ASSIGN_OR_RETURN(const std::vector<float> table, checkpoint.Floats(kWords, words));
-    const auto row = std::span(table).subspan(id * shape.hidden, shape.hidden);
-    head.vector_.assign(row.begin(), row.end());
+    GANNET_ASSIGN_OR_RETURN(head.vector_, checkpoint.Row(kWords, id, shape.hidden));
     return absl::OkStatus();
   }
 };
@@ -130,28 +123,10 @@ std::vector<float> ParadeHead::Attend(std::span<const float> passages, size_t d)
 std::vector<float> ParadeHead::Transform(std::span<const float> passages, size_t d) const {
   std::vector<float> x = vector_;
   x.insert(x.end(), passages.begin(), passages.end());
-  const size_t rows = x.size() / d, head_dim = d / heads_;
+  const size_t rows = x.size() / d;
   PackedBatch batch;
   batch.Append(std::vector<TokenId>(rows), std::vector<uint8_t>(rows));
-  const SelfAttention attention({heads_, heads_, head_dim}, kernels::Precision::kFp32);
-  const kernels::AttentionOptions options{.scale = 1 / std::sqrt(static_cast<float>(head_dim))};
-  std::vector<float> query_key_value(rows * 3 * d), context(rows * d);
-  PostNormLayer::Buffers buffers;
-  constexpr size_t kTile = kernels::PackedLinear::kMaxRows;
-  for (const PostNormLayer& layer : layers_) {
-    for (size_t first = 0; first < rows; first += kTile) {
-      layer.query_key_value.Apply(&x[first * d], std::min(kTile, rows - first),
-                                  &query_key_value[first * 3 * d]);
-    }
-    attention.Run(
-        batch, query_key_value.data(), [&](const HeadInput&) { return options; }, AttentionStep(),
-        nullptr, context.data());
-    for (size_t first = 0; first < rows; first += kTile) {
-      layer.Finish(&context[first * d], std::min(kTile, rows - first), nullptr, buffers,
-                   &x[first * d]);
-    }
-  }
-  x.resize(d);
+  layers_->Run(batch, nullptr, {.output = SequenceRows::kFirst}, x);
   return x;
 }
 

@@ -3,12 +3,12 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "encoder/layers/post_norm_layer.h"
-#include "encoder/layers/self_attention.h"
+#include "encoder/models/model.h"
 
 namespace gannet::encoder {
 
@@ -46,8 +46,7 @@ class ParadeHead {
 
   Kind kind_;
   std::vector<float> vector_ = {};  // w, or c.
-  size_t heads_ = 0;
-  std::vector<PostNormLayer> layers_ = {};
+  std::unique_ptr<const Model> layers_ = nullptr;
 };
 
 }  // namespace gannet::encoder

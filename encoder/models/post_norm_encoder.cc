@@ -39,10 +39,11 @@ class PostNormEncoder final : public LayeredModel {
 
 // x = embedding, or embedding W + b where the embedding is narrower than the layers
 void PostNormEncoder::Embed(const PackedBatch& batch, base::ThreadPool* pool, float* x) const {
-  if (!parts_.projection) return parts_.embedding.Apply(batch, pool, x);
+  if (!parts_.embedding) return;
+  if (!parts_.projection) return parts_.embedding->Apply(batch, pool, x);
   const kernels::PackedLinear& projection = *parts_.projection;
   std::vector<float> narrow(batch.rows() * projection.inputs());
-  parts_.embedding.Apply(batch, pool, narrow.data());
+  parts_.embedding->Apply(batch, pool, narrow.data());
   ForEachTile(batch.rows(), pool, [&](size_t first, size_t rows) {
     projection.Apply(&narrow[first * projection.inputs()], rows, x + first * projection.outputs());
   });
@@ -62,16 +63,23 @@ absl::StatusOr<PostNormParts> LoadPostNormParts(const Checkpoint& checkpoint,
                                                 const TokenEmbeddingShape& embedding_shape,
                                                 absl::FunctionRef<PostNormNames(size_t)> names,
                                                 const ModelOptions& options) {
-  GANNET_ASSIGN_OR_RETURN(TokenEmbedding embedding,
-                          TokenEmbedding::Load(checkpoint, embedding_shape));
+  GANNET_ASSIGN_OR_RETURN(PostNormParts parts,
+                          LoadPostNormLayers(checkpoint, shape, names, options));
+  GANNET_ASSIGN_OR_RETURN(parts.embedding, TokenEmbedding::Load(checkpoint, embedding_shape));
   const size_t types =
       embedding_shape.types == TokenTypes::kGiven ? embedding_shape.token_types : 0;
-  PostNormParts parts{
-      .dimensions = {embedding_shape.vocabulary, types, embedding_shape.longest(), shape.hidden},
-      .stack = {.layers = shape.layers,
-                .heads = {shape.heads, shape.heads, shape.head_dim()},
-                .precision = options.precision},
-      .embedding = std::move(embedding)};
+  parts.dimensions = {embedding_shape.vocabulary, types, embedding_shape.longest(), shape.hidden};
+  return parts;
+}
+
+absl::StatusOr<PostNormParts> LoadPostNormLayers(const Checkpoint& checkpoint,
+                                                 const EncoderShape& shape,
+                                                 absl::FunctionRef<PostNormNames(size_t)> names,
+                                                 const ModelOptions& options) {
+  PostNormParts parts{.dimensions = {.hidden = shape.hidden},
+                      .stack = {.layers = shape.layers,
+                                .heads = {shape.heads, shape.heads, shape.head_dim()},
+                                .precision = options.precision}};
   for (size_t i = 0; i < shape.layers; ++i) {
     GANNET_ASSIGN_OR_RETURN(PostNormLayer layer,
                             PostNormLayer::Load(checkpoint, names(i), shape, options));

@@ -31,7 +31,8 @@ struct PostNormParts {
 
   ModelDimensions dimensions;
   LayerStack stack;
-  TokenEmbedding embedding;
+  // Absent in encoders of vectors, whose `hidden` holds them, [rows, d], when a run begins.
+  std::optional<TokenEmbedding> embedding = std::nullopt;
   std::optional<kernels::PackedLinear> projection =
       std::nullopt;  // Of the token vectors to d values.
   std::vector<PostNormLayer> layers = {};
@@ -46,6 +47,12 @@ absl::StatusOr<PostNormParts> LoadPostNormParts(const Checkpoint& checkpoint,
                                                 const TokenEmbeddingShape& embedding,
                                                 absl::FunctionRef<PostNormNames(size_t)> names,
                                                 const ModelOptions& options);
+
+// The layers alone, without an embedding.
+absl::StatusOr<PostNormParts> LoadPostNormLayers(const Checkpoint& checkpoint,
+                                                 const EncoderShape& shape,
+                                                 absl::FunctionRef<PostNormNames(size_t)> names,
+                                                 const ModelOptions& options);
 
 std::unique_ptr<const Model> MakePostNormEncoder(PostNormParts parts);
 

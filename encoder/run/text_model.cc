@@ -7,13 +7,10 @@
 
 #include "base/checksum.h"
 #include "base/status.h"
-#include "encoder/layers/load_notes.h"
 #include "encoder/run/calibration.h"
 
 namespace gannet::encoder {
-namespace {
 
-// The folder's own fingerprint for the options that the folder is meant for.
 std::string FingerprintWith(std::string folder, const ModelOptions& options) {
   if (options.precision == Precision::kFp32 && options.temperature == 1) return folder;
   base::Fingerprinter fingerprint;
@@ -26,15 +23,13 @@ std::string FingerprintWith(std::string folder, const ModelOptions& options) {
   return fingerprint.HexDigest();
 }
 
-std::string Describe(const LoadNotes& notes) {
+std::string DescribePaths(const LoadNotes& notes) {
   std::vector<std::string> parts;
   for (const auto& [path, count] : notes.paths) {
     parts.push_back(fmt::format("{} linear layers: {}", count, path));
   }
   return fmt::format("{}", fmt::join(parts, "; "));
 }
-
-}  // namespace
 
 absl::StatusOr<TextModel> TextModel::Load(ModelFolder folder, const ModelOptions& asked) {
   TextModel loaded{.folder = std::move(folder), .options = asked};
@@ -43,7 +38,7 @@ absl::StatusOr<TextModel> TextModel::Load(ModelFolder folder, const ModelOptions
   LoadNotes notes;
   GANNET_ASSIGN_OR_RETURN(loaded.model,
                           LoadCalibrated(path, *loaded.tokenizer, loaded.options, notes));
-  loaded.compute_path = Describe(notes);
+  loaded.compute_path = DescribePaths(notes);
   const ModelDimensions& dimensions = loaded.model->dimensions();
   if (loaded.tokenizer->vocabulary_size() > dimensions.vocabulary) {
     return absl::InvalidArgumentError(fmt::format(

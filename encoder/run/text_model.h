@@ -6,11 +6,19 @@
 
 #include "absl/status/statusor.h"
 #include "encoder/checkpoint/model_folder.h"
+#include "encoder/layers/load_notes.h"
 #include "encoder/layers/model_options.h"
 #include "encoder/models/model.h"
 #include "encoder/tokenizer/tokenizer.h"
 
 namespace gannet::encoder {
+
+// The fingerprint of a folder for the options that it was loaded with: its own, where they are the
+// ones that the folder is meant for.
+std::string FingerprintWith(std::string folder, const ModelOptions& options);
+
+// How linear layers are computed, for people: "24 linear layers: bf16 by brg:avx512_core_bf16".
+std::string DescribePaths(const LoadNotes& notes);
 
 // The transformer of a model folder with its tokenizer: what bi-encoders and cross-encoders have in
 // common.
@@ -22,9 +30,7 @@ struct TextModel {
   std::string fingerprint = {};
   std::unique_ptr<const Tokenizer> tokenizer = {};
   std::unique_ptr<const Model> model = {};
-  // How its linear layers are computed on this machine, for people: "24 linear layers: bf16 by
-  // brg:avx512_core_bf16".
-  std::string compute_path = {};
+  std::string compute_path = {};  // See DescribePaths.
 
   // Errors name the file of the folder, and the field or tensor, and what was expected.
   static absl::StatusOr<TextModel> Load(ModelFolder folder, const ModelOptions& asked);

@@ -2,18 +2,10 @@
 
 #include <algorithm>
 
+#include "encoder/embed/word_windows.h"
+
 namespace gannet::ranker {
 namespace {
-
-// Where each word begins, and where one more would begin after the last.
-std::vector<size_t> WordBegins(std::string_view text) {
-  std::vector<size_t> begins = {0};
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == ' ') begins.push_back(i + 1);
-  }
-  begins.push_back(text.size() + 1);
-  return begins;
-}
 
 // `most` of `count` indices: the first, the last, the others evenly between.
 std::vector<size_t> Select(size_t count, size_t most) {
@@ -28,18 +20,16 @@ std::vector<size_t> Select(size_t count, size_t most) {
 }  // namespace
 
 std::vector<WordRange> CutWords(size_t words, const WindowOptions& options) {
-  std::vector<WordRange> windows;
-  for (size_t begin = 0; begin < words; begin += options.stride) {
-    const size_t end = std::min(begin + options.words, words);
-    const bool repeats = !windows.empty() && end <= windows.back().end;
-    if (repeats && options.tail == WindowOptions::Tail::kDrop) break;
-    windows.push_back({begin, end});
-  }
+  std::vector<WordRange> windows = encoder::CutWords(words, options.words, options.stride);
+  if (options.tail == WindowOptions::Tail::kKeep) return windows;
+  const auto repeats = [](const WordRange& a, const WordRange& b) { return b.end <= a.end; };
+  const auto last = std::ranges::adjacent_find(windows, repeats);
+  if (last != windows.end()) windows.erase(last + 1, windows.end());
   return windows;
 }
 
 std::vector<TextWindow> CutText(std::string_view text, const WindowOptions& options) {
-  const std::vector<size_t> begins = WordBegins(text);
+  const std::vector<size_t> begins = encoder::WordBegins(text);
   const std::vector<WordRange> ranges = CutWords(begins.size() - 1, options);
   std::vector<TextWindow> windows;
   for (const size_t i : Select(ranges.size(), options.most)) {

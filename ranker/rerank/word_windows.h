@@ -5,12 +5,12 @@
 #include <string_view>
 #include <vector>
 
+#include "encoder/embed/window_range.h"
 #include "ranker/rerank/rerank_stage.h"
 
 namespace gannet::ranker {
 
-// How a text is cut into windows of words. Words are what single spaces separate: between two
-// spaces in a row there is an empty one, and an empty text is one empty word.
+// How a text is cut into windows of words (see encoder::WordBegins).
 struct WindowOptions {
   // What becomes of a last window that holds nothing but what its neighbour has read already.
   enum class Tail { kKeep, kDrop };
@@ -27,11 +27,7 @@ struct WindowOptions {
 };
 
 // Half-open ranges of words, of a text of so many words; none for 0.
-struct WordRange {
-  size_t begin = 0;
-  size_t end = 0;
-  friend bool operator==(const WordRange&, const WordRange&) = default;
-};
+using WordRange = encoder::WindowRange;
 std::vector<WordRange> CutWords(size_t words, const WindowOptions& options);
 
 // The windows of a text, at least one; index and count are those before `most` is applied.

@@ -5,6 +5,17 @@
 namespace gannet::base {
 namespace {
 
+// RFC 3720, appendix B.4, and the check value of the CRC catalogue.
+TEST(Crc32cTest, EqualsThePublishedTestVectors) {
+  std::string ascending;
+  for (char c = 0; c < 32; ++c) ascending += c;
+  EXPECT_EQ(Crc32c("123456789"), 0xE3069283U);
+  EXPECT_EQ(Crc32c(std::string(32, '\0')), 0x8A9136AAU);
+  EXPECT_EQ(Crc32c(std::string(32, '\xff')), 0x62A8AB43U);
+  EXPECT_EQ(Crc32c(ascending), 0x46DD794EU);
+  EXPECT_EQ(Crc32c(""), 0U);
+}
+
 TEST(DigestTest, EqualsThePublishedTestVectors) {
   Digest sha256(Digest::Kind::kSha256);
   sha256.Update("a");
