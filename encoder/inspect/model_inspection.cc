@@ -1,6 +1,7 @@
 #include "encoder/inspect/model_inspection.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -8,6 +9,7 @@
 #include "base/status.h"
 #include "encoder/checkpoint/checkpoint.h"
 #include "encoder/checkpoint/config_file.h"
+#include "encoder/checkpoint/gannet_file.h"
 #include "encoder/checkpoint/gguf_model.h"
 #include "encoder/checkpoint/model_folder.h"
 #include "encoder/embed/embedder.h"
@@ -70,7 +72,10 @@ absl::StatusOr<ModelInspection> InspectModel(const std::filesystem::path& path,
   inspection.memory_bytes = after > before ? after - before : 0;
   GANNET_ASSIGN_OR_RETURN(const ModelFolder folder, ModelFolder::Read(path));
   GANNET_RETURN_IF_ERROR(DescribeFiles(folder.transformer, inspection));
-  if (folder.kind == ModelFolder::Kind::kTransformer) {
+  GANNET_ASSIGN_OR_RETURN(const std::optional<GannetFile> told, GannetFile::Read(folder.path));
+  if (told) {
+    inspection.family = told->model;
+  } else if (folder.kind == ModelFolder::Kind::kTransformer) {
     GANNET_ASSIGN_OR_RETURN(const ConfigFile config, ReadModelConfig(folder.transformer));
     GANNET_ASSIGN_OR_RETURN(inspection.family, ModelFamily(config, &inspection.facts.assumptions));
   }

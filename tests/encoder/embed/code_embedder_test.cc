@@ -125,6 +125,7 @@ TEST_F(CodeEmbedderTest, CountsTheTokensThatSomeBlockHas) {
   TokenCount count = Embed(*covered, {code}).tokens[0];
   EXPECT_EQ(count.total, 122);
   EXPECT_EQ(count.read, 122);
+  EXPECT_EQ(count.blocks, 1 + 15);  // Windows begin at 0, 8, ..., 112.
   // Of every window of 40 tokens 19 are read, and the whole adds nothing to the first.
   ASSERT_OK_AND_ASSIGN(const auto gaps,
                        Open(fmt::format("{}, \"window\": 40, \"step\": 40", common)));
