@@ -30,6 +30,12 @@ std::string Limit(size_t tokens) {
   return tokens == 0 ? "any length" : fmt::format("{} tokens", base::GroupThousands(tokens));
 }
 
+// Prompts may have line ends and spaces at theirs.
+std::string Shown(const std::string& about, const std::string& what) {
+  if (what.empty()) return "none";
+  return about.ends_with("prompt") || about == "instruction" ? Json(what).dump() : what;
+}
+
 void Print(const encoder::ModelInspection& model) {
   const encoder::ModelDimensions& dimensions = model.facts.dimensions;
   std::vector<std::pair<std::string, std::string>> rows = {
@@ -53,7 +59,7 @@ void Print(const encoder::ModelInspection& model) {
   }
   rows.emplace_back("longest input", Limit(model.max_tokens));
   for (const auto& [about, what] : model.facts.uses) {
-    rows.emplace_back(about, what.empty() ? "none" : Json(what).dump(-1, ' ', false));
+    rows.emplace_back(about, Shown(about, what));
   }
   rows.emplace_back("precision", fmt::format("{} ({})", model.precision, model.compute_path));
   rows.emplace_back("memory", base::FormatBytes(model.memory_bytes));

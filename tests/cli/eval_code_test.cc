@@ -26,6 +26,7 @@ using testing::TemporaryFolder;
 using Json = nlohmann::json;
 
 constexpr size_t kFunctions = 24;
+constexpr size_t kVocabulary = 50'265;  // Of RoBERTa's tokenizer.
 
 // A SEA model of RoBERTa's golden layers, and as many random token vectors as RoBERTa's tokenizer
 // has entries.
@@ -38,10 +39,10 @@ void WriteSea(const std::filesystem::path& golden, const TemporaryFolder& folder
   }
   std::ifstream config_file(golden / "families/roberta/config.json");
   Json config = Json::parse(config_file);
-  config["vocab_size"] = 50'265;
+  config["vocab_size"] = kVocabulary;
   const size_t d = config["hidden_size"];
   tensors["encoder.embeddings.word_embeddings.weight"] =
-      testing::RandomTensor({config["vocab_size"], d}, 1, 0.5F);
+      testing::RandomTensor({kVocabulary, d}, 1, 0.5F);
   tensors["fusion_layer.embedding_common.0.weight"] = testing::RandomTensor({1, d}, 2);
   tensors["fusion_layer.embedding_common.0.bias"] = testing::RandomTensor({1}, 3);
   folder.Write("sea/config.json", config.dump());
