@@ -133,8 +133,8 @@ TEST(ModelInspectCommand, DescribesTablesOfTokenVectors) {
 }
 
 TEST(ModelInspectCommand, DescribesDecodersInGgufFiles) {
-  GANNET_SHARED_OR_SKIP(folder, "models/stories3M-q80");
-  const Json model = Inspected(folder);
+  GANNET_SHARED_OR_SKIP(file, "models/stories260K/stories260K.gguf");
+  const Json model = Inspected(file);
   EXPECT_EQ(model["family"], "llama");
   EXPECT_GT(model["heads"], 0);
   EXPECT_THAT(AssumedAbout(model), ::testing::Contains("pooling"));
