@@ -79,6 +79,7 @@ void PrintInfo(const DescribedCollection& described) {
   fmt::print("vectors     {} values as {}, by {}\n", schema.dimension,
              indexer::VectorFormatName(schema.vector_format),
              encoder::SimilarityName(schema.similarity));
+  fmt::print("long texts  {}\n", schema.long_text.ToString());
   fmt::print("index       {}\n", schema.index.empty() ? "chosen by size" : schema.index);
   fmt::print("changes     {}; next key {}\n", Count(info.sequence), info.next_key);
   fmt::print("store       {}\n", base::FormatBytes(info.store_bytes));
@@ -114,6 +115,7 @@ void PrintInfoJson(const DescribedCollection& described) {
       {"dimension", schema.dimension},
       {"similarity", encoder::SimilarityName(schema.similarity)},
       {"vectors", indexer::VectorFormatName(schema.vector_format)},
+      {"long_text", schema.long_text.ToString()},
       {"index", schema.index},
       {"sequence", info.sequence},
       {"next_key", info.next_key},

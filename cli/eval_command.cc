@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
+#include "cli/long_text_flags.h"
 #include "cli/model_location.h"
 #include "encoder/embed/embedder.h"
 #include "eval/dataset.h"
@@ -44,10 +45,12 @@ const std::vector<eval::Metric>& Metrics() {
 struct EvalFlags {
   std::string dataset;
   std::string split = "test";
+  std::string task;
   std::string model;
   std::string precision = "fp32";
   std::string collection;  // Empty: a temporary one.
   std::string run;         // Empty: not written.
+  LongTextFlags long_text;
   size_t depth = kLeastDepth;
   int threads = base::AvailableProcessors();
   bool keep_identical_ids = false;
@@ -96,8 +99,7 @@ absl::StatusOr<indexer::IndexReport> IndexCorpus(const encoder::Embedder& model,
       const indexer::IndexReport report,
       indexer::RunIndexJob(
           model, collection,
-          {.corpus = {.inputs = {dataset.CorpusFile()}, .format = indexer::CorpusFormat::kJsonl},
-           .progress = indexer::ProgressDisplay::kStandardError},
+          {.corpus = eval::CorpusOf(dataset), .progress = indexer::ProgressDisplay::kStandardError},
           pool));
   if (collection.size() != report.counts.documents) {
     return absl::FailedPreconditionError(
@@ -139,7 +141,8 @@ absl::StatusOr<eval::Provenance> DescribeInputs(const EvalFlags& flags,
   eval::Provenance provenance;
   provenance.dataset = FolderName(dataset.folder);
   GANNET_ASSIGN_OR_RETURN(provenance.dataset_fingerprint, eval::Fingerprint(dataset));
-  provenance.split = dataset.split;
+  provenance.split = dataset.task.empty() ? dataset.split : dataset.task;
+  provenance.left_out_queries = dataset.left_out_queries;
   provenance.queries = dataset.queries.size();
   provenance.model = model.name();
   provenance.model_fingerprint = model.fingerprint();
@@ -151,9 +154,29 @@ absl::StatusOr<eval::Provenance> DescribeInputs(const EvalFlags& flags,
   return provenance;
 }
 
+// LoCo's folders have documents where BEIR's have a corpus.
+absl::StatusOr<eval::Dataset> OpenDataset(const EvalFlags& flags) {
+  const bool loco =
+      !flags.task.empty() ||
+      std::filesystem::exists(std::filesystem::path(flags.dataset) / "documents.jsonl");
+  return loco ? eval::OpenLocoTask(flags.dataset, flags.task)
+              : eval::OpenDataset(flags.dataset, flags.split);
+}
+
+absl::StatusOr<std::unique_ptr<indexer::Collection>> OpenCollection(const EvalFlags& flags,
+                                                                    const CollectionFolder& folder,
+                                                                    const encoder::Embedder& model,
+                                                                    base::ThreadPool& pool) {
+  indexer::CollectionSchema schema = indexer::CollectionSchema::Of(model);
+  GANNET_ASSIGN_OR_RETURN(const auto long_text, ParseLongTextFlags(flags.long_text));
+  schema.long_text = long_text.value_or(schema.long_text);
+  GANNET_RETURN_IF_ERROR(CheckLongText(model, schema.long_text, pool));
+  return indexer::Collection::OpenOrCreate(folder.path(), schema,
+                                           {.access = indexer::Access::kIndexing});
+}
+
 absl::StatusOr<eval::Report> Evaluate(const EvalFlags& flags) {
-  GANNET_ASSIGN_OR_RETURN(const eval::Dataset dataset,
-                          eval::OpenDataset(flags.dataset, flags.split));
+  GANNET_ASSIGN_OR_RETURN(const eval::Dataset dataset, OpenDataset(flags));
   GANNET_ASSIGN_OR_RETURN(const std::filesystem::path model_folder, ResolveModel(flags.model));
   GANNET_ASSIGN_OR_RETURN(const encoder::Precision precision,
                           encoder::ParsePrecision(flags.precision));
@@ -165,10 +188,7 @@ absl::StatusOr<eval::Report> Evaluate(const EvalFlags& flags) {
 
   base::ThreadPool pool(flags.threads);
   GANNET_ASSIGN_OR_RETURN(const CollectionFolder folder, CollectionFolder::Make(flags.collection));
-  GANNET_ASSIGN_OR_RETURN(
-      const auto collection,
-      indexer::Collection::OpenOrCreate(folder.path(), indexer::CollectionSchema::Of(*model),
-                                        {.access = indexer::Access::kIndexing}));
+  GANNET_ASSIGN_OR_RETURN(const auto collection, OpenCollection(flags, folder, *model, pool));
   GANNET_ASSIGN_OR_RETURN(const indexer::IndexReport indexed,
                           IndexCorpus(*model, *collection, dataset, pool));
   const eval::EvaluationRules& rules = report.provenance.rules;
@@ -179,9 +199,14 @@ absl::StatusOr<eval::Report> Evaluate(const EvalFlags& flags) {
   if (!flags.run.empty()) GANNET_RETURN_IF_ERROR(eval::WriteRun(retrieval.run, flags.run));
 
   report.provenance.documents = indexed.counts.documents;
-  report.provenance.cut_documents = indexed.counts.cut_texts;
+  report.provenance.long_text = collection->schema().long_text.ToString();
+  report.provenance.documents_read = {.in_windows = indexed.counts.long_texts,
+                                      .cut = indexed.counts.cut_texts,
+                                      .windows = indexed.counts.windows,
+                                      .tokens_total = indexed.counts.tokens_total,
+                                      .tokens_read = indexed.counts.tokens_read};
   report.provenance.documents_stored_before = indexed.counts.unchanged;
-  report.provenance.cut_queries = retrieval.cut_queries;
+  report.provenance.queries_read = retrieval.queries;
   report.provenance.replaced_sequences =
       indexed.counts.replaced_sequences + dataset.replaced_sequences;
   report.index_seconds = indexed.seconds;
@@ -201,11 +226,16 @@ absl::Status PrintEvaluation(const EvalFlags& flags) {
 
 void AddEvalCommand(CLI::App& app, Action& action) {
   const auto flags = std::make_shared<EvalFlags>();
-  CLI::App* command =
-      app.add_subcommand("eval", "Measure a model on a dataset in BEIR's layout, by exact search");
+  CLI::App* command = app.add_subcommand(
+      "eval", "Measure a model on a dataset in BEIR's or LoCo's layout, by exact search");
   command->add_option("--dataset", flags->dataset, "Folder of corpus, queries and qrels")
       ->required();
-  command->add_option("--split", flags->split, "Which qrels")->capture_default_str();
+  CLI::Option* const split =
+      command->add_option("--split", flags->split, "Which qrels")->capture_default_str();
+  command
+      ->add_option("--task", flags->task,
+                   "Which task of a folder with rows of LoCo (documents.jsonl, queries.jsonl)")
+      ->excludes(split);
   command->add_option("--model", flags->model, "Model folder, or the name of a model in the cache")
       ->required();
   command
@@ -215,6 +245,7 @@ void AddEvalCommand(CLI::App& app, Action& action) {
   command->add_option(
       "--collection", flags->collection,
       "Keep the index in this folder, and use what it holds (else a temporary one)");
+  AddLongTextFlags(*command, flags->long_text);
   command->add_option("--run", flags->run, "Write what was retrieved to this TREC run file");
   command->add_option("-k,--k", flags->depth, "Documents to retrieve per query")
       ->check(CLI::Range(kLeastDepth, kMostDepth))

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "base/thread_pool.h"
 #include "cli/commands.h"
 #include "cli/end_signals.h"
+#include "cli/long_text_flags.h"
 #include "cli/model_location.h"
 #include "encoder/embed/embedder.h"
 #include "indexer/collection.h"
@@ -30,6 +32,7 @@ struct IndexFlags {
   std::string shard = "0/1";
   std::string index;
   std::string vectors;
+  LongTextFlags long_text;
   bool skip_bad_lines = false;
   int threads = base::AvailableProcessors();
 };
@@ -56,6 +59,13 @@ void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& mo
   if (counts.other_shards > 0) {
     fmt::print("{} records belong to other shards\n", Count(counts.other_shards));
   }
+  if (counts.long_texts > 0) {
+    fmt::print("{} documents were read in {} windows, {} of {} tokens of all documents ({})\n",
+               Count(counts.long_texts),
+               Count(counts.windows - (counts.documents - counts.unchanged - counts.long_texts)),
+               Count(counts.tokens_read), Count(counts.tokens_total),
+               collection.schema().long_text.ToString());
+  }
   if (report.encoded_tokens > 0 && report.seconds > 0) {
     const double rate = static_cast<double>(report.encoded_tokens) / report.seconds;
     fmt::print("{} tokens with {}, {} tokens/s; vector indexes in {}\n",
@@ -63,8 +73,10 @@ void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& mo
                base::FormatMinutes(report.publish_seconds));
   }
   if (counts.cut_texts > 0) {
-    fmt::print("{} documents are longer than the model's {} tokens and were read up to there\n",
-               Count(counts.cut_texts), model.max_tokens());
+    fmt::print(
+        "{} documents were not read to the end: {} of {} tokens of all documents were ({})\n",
+        Count(counts.cut_texts), Count(counts.tokens_read), Count(counts.tokens_total),
+        collection.schema().long_text.ToString());
   }
   if (counts.empty_texts > 0) {
     fmt::print("{} documents have neither title nor text\n", Count(counts.empty_texts));
@@ -77,7 +89,14 @@ void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& mo
 }
 
 // What the flags say of a collection that is there already has to be what it was made with.
-absl::Status CheckSchema(const IndexFlags& flags, const indexer::CollectionSchema& schema) {
+absl::Status CheckSchema(const IndexFlags& flags,
+                         const std::optional<encoder::LongTextOptions>& long_text,
+                         const indexer::CollectionSchema& schema) {
+  if (long_text && *long_text != schema.long_text) {
+    return absl::FailedPreconditionError(
+        fmt::format("{}: made with long texts as {}, not as {}", flags.collection.string(),
+                    schema.long_text.ToString(), long_text->ToString()));
+  }
   const std::string_view format = indexer::VectorFormatName(schema.vector_format);
   if (!flags.vectors.empty() && flags.vectors != format) {
     return absl::FailedPreconditionError(fmt::format(
@@ -91,15 +110,20 @@ absl::Status CheckSchema(const IndexFlags& flags, const indexer::CollectionSchem
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<indexer::Collection>> OpenCollection(
-    const IndexFlags& flags, const encoder::Embedder& model) {
+absl::StatusOr<std::unique_ptr<indexer::Collection>> OpenCollection(const IndexFlags& flags,
+                                                                    const encoder::Embedder& model,
+                                                                    base::ThreadPool& pool) {
+  GANNET_ASSIGN_OR_RETURN(const std::optional<encoder::LongTextOptions> long_text,
+                          ParseLongTextFlags(flags.long_text));
   constexpr indexer::Access kAccess = indexer::Access::kIndexing;
   absl::StatusOr<std::unique_ptr<indexer::Collection>> existing =
       indexer::Collection::Open(flags.collection, {.access = kAccess});
-  if (existing.ok()) GANNET_RETURN_IF_ERROR(CheckSchema(flags, (*existing)->schema()));
+  if (existing.ok()) GANNET_RETURN_IF_ERROR(CheckSchema(flags, long_text, (*existing)->schema()));
   if (!absl::IsNotFound(existing.status())) return existing;
   indexer::CollectionSchema schema = indexer::CollectionSchema::Of(model);
   schema.index = flags.index;
+  schema.long_text = long_text.value_or(schema.long_text);
+  GANNET_RETURN_IF_ERROR(CheckLongText(model, schema.long_text, pool));
   if (!flags.vectors.empty()) {
     GANNET_ASSIGN_OR_RETURN(schema.vector_format, indexer::ParseVectorFormat(flags.vectors));
   }
@@ -129,8 +153,8 @@ absl::Status Index(const IndexFlags& flags) {
   GANNET_ASSIGN_OR_RETURN(const auto model,
                           encoder::Embedder::Open(model_folder, {.precision = precision}));
   fmt::print(stderr, "{}: {}\n", model->name(), model->ComputePath());
-  GANNET_ASSIGN_OR_RETURN(const auto collection, OpenCollection(flags, *model));
   base::ThreadPool pool(flags.threads);
+  GANNET_ASSIGN_OR_RETURN(const auto collection, OpenCollection(flags, *model, pool));
   EndSignals signals;
   options.stop = [&signals] { return !signals.received().empty(); };
   // Segments are put in place at once or not at all: their making may be ended at any moment.
@@ -169,8 +193,8 @@ void AddIndexCommand(CLI::App& app, Action& action) {
       ->allow_extra_args(false);
   index->add_option(
       "--format", flags->format,
-      "jsonl (BEIR), tsv (id, text or id, title, text), trec (<DOC> elements) or text "
-      "(a file is a document); else told by name or content");
+      "jsonl (BEIR), tsv (id, text or id, title, text), trec (<DOC> elements), loco (pid, passage) "
+      "or text (a file is a document); else told by name or content");
   index->add_flag("--tsv-header", flags->tsv_header,
                   "The first row of each TSV file names its columns");
   index
@@ -183,6 +207,7 @@ void AddIndexCommand(CLI::App& app, Action& action) {
                     "...); else chosen by size");
   index->add_option("--vectors", flags->vectors,
                     "How vectors are kept: fp32 (default), fp16, int8");
+  AddLongTextFlags(*index, flags->long_text);
   index
       ->add_option("--precision", flags->precision,
                    "How the model multiplies: fp32, bf16, int8, or auto for the machine's choice")

@@ -31,6 +31,12 @@ std::string Milliseconds(uint64_t microseconds) {
   return fmt::format("{:.1f} ms", static_cast<double>(microseconds) / 1000);
 }
 
+// What the hit was found by; nothing of a text that is not there.
+std::string_view PassageText(const SearchAnswer::ShownHit& hit) {
+  const std::string_view text = hit.document.text;
+  return text.substr(std::min<uint64_t>(hit.passage.first_byte, text.size()), hit.passage.bytes);
+}
+
 }  // namespace
 
 std::string RenderTable(const SearchAnswer& answer, size_t columns) {
@@ -47,14 +53,19 @@ std::string RenderTable(const SearchAnswer& answer, size_t columns) {
     const size_t left = columns > head.size() + 8 ? columns - head.size() : 8;
     table += fmt::format("{}{}\n", head, OneLine(hit.document.title, left));
     constexpr size_t kIndent = 14;
-    const std::string text =
-        OneLine(hit.document.text, columns > kIndent + 8 ? columns - kIndent : 8);
+    const std::string_view passage = PassageText(hit);
+    const bool later = passage.data() > hit.document.text.data();
+    const std::string text = OneLine(later ? fmt::format("...{}", passage) : std::string(passage),
+                                     columns > kIndent + 8 ? columns - kIndent : 8);
     if (!text.empty()) table += fmt::format("{:{}}{}\n", "", kIndent, text);
   }
   table +=
       fmt::format("{} hits in {} (query to vector {}, search {}); query of {} tokens",
                   answer.hits.size(), Milliseconds(answer.total_us), Milliseconds(answer.encode_us),
                   Milliseconds(answer.retrieve_us), answer.query_tokens.total);
+  if (answer.query_windows > 1) {
+    table += fmt::format(", longer than the model reads: mean of {} windows", answer.query_windows);
+  }
   if (answer.query_tokens.cut()) {
     table += fmt::format(", longer than the model reads: cut to {}", answer.query_tokens.read);
   }
@@ -73,6 +84,12 @@ std::string RenderJson(const SearchAnswer& answer) {
                     {"stage_scores", stages},
                     {"title", hit.document.title},
                     {"text", hit.document.text},
+                    {"passage",
+                     {{"index", hit.passage.index},
+                      {"count", hit.passage.count},
+                      {"first_byte", hit.passage.first_byte},
+                      {"bytes", hit.passage.bytes},
+                      {"text", PassageText(hit)}}},
                     {"metadata", nlohmann::ordered_json::parse(hit.document.metadata_json, nullptr,
                                                                /*allow_exceptions=*/false)}});
   }
@@ -80,7 +97,10 @@ std::string RenderJson(const SearchAnswer& answer) {
       {"query", answer.query},
       {"collection", answer.collection},
       {"model", {{"name", answer.model_name}, {"fingerprint", answer.model_fingerprint}}},
-      {"query_tokens", {{"total", answer.query_tokens.total}, {"read", answer.query_tokens.read}}},
+      {"query_tokens",
+       {{"total", answer.query_tokens.total},
+        {"read", answer.query_tokens.read},
+        {"windows", answer.query_windows}}},
       {"timings_us",
        {{"encode", answer.encode_us},
         {"retrieve", answer.retrieve_us},

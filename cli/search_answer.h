@@ -8,6 +8,7 @@
 
 #include "encoder/embed/embedder.h"
 #include "indexer/collection.h"
+#include "ranker/found_passage.h"
 #include "ranker/hit.h"
 
 namespace gannet::cli {
@@ -18,6 +19,7 @@ struct SearchAnswer {
     indexer::Document document;
     float score = 0;
     std::vector<ranker::StageScore> stage_scores;
+    ranker::FoundPassage passage;  // Of the text.
   };
 
   std::string query;
@@ -26,13 +28,14 @@ struct SearchAnswer {
   std::string model_fingerprint;
   std::vector<ShownHit> hits;  // Best first.
   encoder::TokenCount query_tokens;
+  size_t query_windows = 1;
   uint64_t encode_us = 0;
   uint64_t retrieve_us = 0;
   uint64_t total_us = 0;
 };
 
-// For people: rank, score, id, title and the beginning of the text, each hit on two lines of at
-// most `columns` bytes; then what was read of the query and how long it took.
+// For people: rank, score, id, title and the beginning of the passage that was found, each hit on
+// two lines of at most `columns` bytes; then what was read of the query and how long it took.
 std::string RenderTable(const SearchAnswer& answer, size_t columns);
 
 // For programs: one JSON object, with the whole text and metadata of each hit.

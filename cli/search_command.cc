@@ -84,15 +84,27 @@ absl::StatusOr<SearchAnswer> SearchFolder(const SearchFlags& flags) {
                       .model_fingerprint = model->fingerprint(),
                       .hits = {},
                       .query_tokens = result.query_tokens,
+                      .query_windows = result.query_windows,
                       .encode_us = Microseconds(result.timings.encode_seconds),
                       .retrieve_us = Microseconds(result.timings.retrieve_seconds)};
   for (const ranker::Hit& hit : result.hits) {
     GANNET_ASSIGN_OR_RETURN(indexer::Document document, collection->Get(hit.key));
-    answer.hits.push_back({std::move(document), hit.score, hit.stage_scores});
+    GANNET_ASSIGN_OR_RETURN(const ranker::FoundPassage passage,
+                            ranker::LocatePassage(*collection, hit, document));
+    answer.hits.push_back({std::move(document), hit.score, hit.stage_scores, passage});
   }
   answer.total_us =
       Microseconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   return answer;
+}
+
+// Of a server that knows no passages yet: the whole text.
+ranker::FoundPassage PassageOf(const v1::Hit& hit) {
+  if (!hit.has_passage()) return {.bytes = hit.text().size()};
+  return {.index = hit.passage().index(),
+          .count = hit.passage().count(),
+          .first_byte = hit.passage().first_byte(),
+          .bytes = hit.passage().bytes()};
 }
 
 absl::StatusOr<SearchAnswer> SearchServer(const SearchFlags& flags) {
@@ -113,12 +125,13 @@ absl::StatusOr<SearchAnswer> SearchServer(const SearchFlags& flags) {
                       .hits = {},
                       .query_tokens = {.total = response.query_tokens().total(),
                                        .read = response.query_tokens().read()},
+                      .query_windows = response.query_tokens().windows(),
                       .encode_us = response.timings().encode_us(),
                       .retrieve_us = response.timings().retrieve_us(),
                       .total_us = response.timings().total_us()};
   for (const v1::Hit& hit : response.hits()) {
     SearchAnswer::ShownHit shown{
-        {hit.id(), hit.title(), hit.text(), hit.metadata_json()}, hit.score(), {}};
+        {hit.id(), hit.title(), hit.text(), hit.metadata_json()}, hit.score(), {}, PassageOf(hit)};
     for (const v1::StageScore& stage : hit.stage_scores()) {
       shown.stage_scores.push_back({stage.stage(), stage.score()});
     }

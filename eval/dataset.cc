@@ -11,24 +11,13 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/utf8.h"
+#include "eval/json_fields.h"
 #include "eval/lines.h"
 
 namespace gannet::eval {
 namespace {
 
 using Json = nlohmann::json;
-
-absl::StatusOr<std::string> StringField(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  if (found == object.end()) {
-    return absl::InvalidArgumentError(fmt::format("no field \"{}\"", name));
-  }
-  if (!found->is_string()) {
-    return absl::InvalidArgumentError(
-        fmt::format("\"{}\" is a {}, expected a string", name, found->type_name()));
-  }
-  return found->get<std::string>();
-}
 
 absl::StatusOr<Query> ParseQuery(std::string_view line) {
   const Json object = Json::parse(line, nullptr, /*allow_exceptions=*/false);
@@ -113,9 +102,22 @@ absl::StatusOr<Dataset> OpenDataset(const std::filesystem::path& folder, std::st
   return dataset;
 }
 
+indexer::CorpusOptions CorpusOf(const Dataset& dataset) {
+  const bool loco = !dataset.task.empty();
+  return {.inputs = {dataset.CorpusFile()},
+          .format = loco ? indexer::CorpusFormat::kLoco : indexer::CorpusFormat::kJsonl,
+          .loco_task = dataset.task};
+}
+
 absl::StatusOr<std::string> Fingerprint(const Dataset& dataset) {
   base::Fingerprinter fingerprinter;
-  for (const auto& path : {dataset.CorpusFile(), dataset.QueriesFile(), dataset.QrelsFile()}) {
+  std::vector<std::filesystem::path> files = {dataset.CorpusFile(), dataset.QueriesFile()};
+  if (dataset.task.empty()) {
+    files.push_back(dataset.QrelsFile());
+  } else {
+    fingerprinter.UpdateField(dataset.task);
+  }
+  for (const std::filesystem::path& path : files) {
     GANNET_ASSIGN_OR_RETURN(const base::MappedFile file, base::MappedFile::Open(path));
     fingerprinter.UpdateField(file.bytes());
   }

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "eval/qrels.h"
+#include "indexer/job/corpus_reader.h"
 
 namespace gannet::eval {
 
@@ -17,15 +18,20 @@ struct Query {
   std::string text;  // Well-formed UTF-8.
 };
 
-// One split of a folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/<split>.tsv.
+// One split of a folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/<split>.tsv; or one
+// task of a folder in LoCo's: documents.jsonl and queries.jsonl, whose rows say their task.
 struct Dataset {
   std::filesystem::path folder;
-  std::string split;
+  std::string split;              // BEIR's,
+  std::string task;               // or LoCo's; the other is empty.
   std::vector<Query> queries;     // Those of the qrels, in their order.
   size_t replaced_sequences = 0;  // Ill-formed UTF-8 of queries.jsonl that became U+FFFD.
+  size_t left_out_queries = 0;    // Of LoCo, whose passage has no text.
   Qrels qrels;
 
-  std::filesystem::path CorpusFile() const { return folder / "corpus.jsonl"; }
+  std::filesystem::path CorpusFile() const {
+    return folder / (task.empty() ? "corpus.jsonl" : "documents.jsonl");
+  }
   std::filesystem::path QueriesFile() const { return folder / "queries.jsonl"; }
   std::filesystem::path QrelsFile() const { return folder / "qrels" / (split + ".tsv"); }
 };
@@ -34,7 +40,18 @@ struct Dataset {
 // Errors name file and line; a split that is not there comes with those that are.
 absl::StatusOr<Dataset> OpenDataset(const std::filesystem::path& folder, std::string_view split);
 
-// 32 hexadecimal digits over the bytes of the corpus, the queries and the qrels of the split.
+// Opens a task of a folder that holds rows of LoCo as they are published (Saad-Falcon et al. 2024,
+// arXiv:2402.07440): queries {qid, query, answer_pids, dataset}, documents {pid, passage, dataset}.
+// Every answer is relevant with grade 1; a query whose answers have no passage (null, as in QASPER)
+// is left out. Errors name file and line; a task that is not there, or none, comes with those that
+// are.
+absl::StatusOr<Dataset> OpenLocoTask(const std::filesystem::path& folder, std::string_view task);
+
+// How the documents of a dataset are read.
+indexer::CorpusOptions CorpusOf(const Dataset& dataset);
+
+// 32 hexadecimal digits over the bytes of the corpus, the queries and the qrels of the split; of a
+// task also over its name.
 absl::StatusOr<std::string> Fingerprint(const Dataset& dataset);
 
 }  // namespace gannet::eval

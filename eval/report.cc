@@ -30,15 +30,21 @@ std::string_view MissingQueriesName(MissingQueries rule) {
   return rule == MissingQueries::kCountAsZero ? "count as zero" : "left out";
 }
 
-std::string CutText(const Provenance& provenance) {
-  std::string text = fmt::format(
-      "{} documents, {} queries cut at {} tokens", base::GroupThousands(provenance.cut_documents),
-      base::GroupThousands(provenance.cut_queries), provenance.max_tokens);
-  if (provenance.documents_stored_before > 0) {
-    text += fmt::format(" ({} documents were stored before and not counted again)",
-                        base::GroupThousands(provenance.documents_stored_before));
-  }
-  return text;
+// "1,234 in 5,678 windows, 0 cut, 900,000 of 900,000 tokens read".
+std::string ReadText(const TextsRead& read, uint64_t texts) {
+  return fmt::format("{} in {} windows, {} of them in several, {} cut; {} of {} tokens read",
+                     base::GroupThousands(texts), base::GroupThousands(read.windows),
+                     base::GroupThousands(read.in_windows), base::GroupThousands(read.cut),
+                     base::GroupThousands(read.tokens_read),
+                     base::GroupThousands(read.tokens_total));
+}
+
+Json ReadJson(const TextsRead& read) {
+  return {{"in_windows", read.in_windows},
+          {"cut", read.cut},
+          {"windows", read.windows},
+          {"tokens_total", read.tokens_total},
+          {"tokens_read", read.tokens_read}};
 }
 
 }  // namespace
@@ -61,7 +67,17 @@ std::string ReportText(const Report& report) {
   line("model", fmt::format("{}, fingerprint {}", from.model, from.model_fingerprint));
   line("encoding", fmt::format("{}, {} similarity, at most {} tokens", from.precision,
                                from.similarity, from.max_tokens));
-  line("texts", CutText(from));
+  line("long texts", from.long_text);
+  line("documents", ReadText(from.documents_read, from.documents - from.documents_stored_before));
+  if (from.documents_stored_before > 0) {
+    line("", fmt::format("{} more were stored before and are not counted again",
+                         base::GroupThousands(from.documents_stored_before)));
+  }
+  line("queries", ReadText(from.queries_read, from.queries));
+  if (from.left_out_queries > 0) {
+    line("", fmt::format("{} more are left out: their documents have no text",
+                         base::GroupThousands(from.left_out_queries)));
+  }
   if (from.replaced_sequences > 0) {
     line("", fmt::format("{} ill-formed UTF-8 sequences replaced",
                          base::GroupThousands(from.replaced_sequences)));
@@ -93,6 +109,7 @@ std::string ReportJson(const Report& report) {
                        {"split", from.split},
                        {"documents", from.documents},
                        {"queries", from.queries},
+                       {"left_out_queries", from.left_out_queries},
                        {"replaced_sequences", from.replaced_sequences}}},
                      {"model",
                       {{"name", from.model},
@@ -101,9 +118,13 @@ std::string ReportJson(const Report& report) {
                        {"similarity", from.similarity},
                        {"precision", from.precision}}},
                      {"cut",
-                      {{"documents", from.cut_documents},
-                       {"queries", from.cut_queries},
+                      {{"documents", from.documents_read.cut},
+                       {"queries", from.queries_read.cut},
                        {"documents_stored_before", from.documents_stored_before}}},
+                     {"long_text",
+                      {{"strategy", from.long_text},
+                       {"documents", ReadJson(from.documents_read)},
+                       {"queries", ReadJson(from.queries_read)}}},
                      {"rules",
                       {{"depth", from.depth},
                        {"ties", TieRuleName(rules.ties)},

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "eval/metrics.h"
+#include "eval/texts_read.h"
 
 namespace gannet::eval {
 
@@ -26,9 +27,11 @@ struct Provenance {
   size_t depth = 0;  // Documents retrieved per query.
   EvaluationRules rules;
 
-  // Texts that were longer than the model reads.
-  uint64_t cut_documents = 0;
-  uint64_t cut_queries = 0;
+  std::string long_text;  // What became of long documents: LongTextOptions::ToString.
+  TextsRead documents_read;
+  TextsRead queries_read;
+  // Queries of the dataset that are not asked, because nothing that there is answers them.
+  uint64_t left_out_queries = 0;
   // Documents that were in the collection before, whose length this evaluation has not seen.
   uint64_t documents_stored_before = 0;
   // Ill-formed UTF-8 sequences that became U+FFFD, in corpus and queries.

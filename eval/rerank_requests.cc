@@ -127,9 +127,7 @@ absl::Status RetrievedCandidates::ReadTexts(const Dataset& dataset) {
   for (const Ranking& ranking : cut_.rankings) {
     for (const RetrievedDocument& document : ranking.documents) wanted.insert(document.id);
   }
-  GANNET_ASSIGN_OR_RETURN(auto reader,
-                          indexer::CorpusReader::Open({.inputs = {dataset.CorpusFile()},
-                                                       .format = indexer::CorpusFormat::kJsonl}));
+  GANNET_ASSIGN_OR_RETURN(auto reader, indexer::CorpusReader::Open(CorpusOf(dataset)));
   while (true) {
     GANNET_ASSIGN_OR_RETURN(std::optional<indexer::Document> document, reader.Next());
     if (!document) break;

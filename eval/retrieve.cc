@@ -41,7 +41,7 @@ absl::StatusOr<Retrieval> Retrieve(const ranker::Searcher& searcher, std::span<c
       GANNET_RETURN_IF_ERROR(
           base::Annotate(results[i].status, fmt::format("query {}", block[i].id)));
       retrieval.run.rankings.push_back(MakeRanking(block[i], results[i].hits, options));
-      if (results[i].query_tokens.cut()) ++retrieval.cut_queries;
+      retrieval.queries.Add(results[i].query_tokens, results[i].query_windows);
     }
     // Each result carries the times of the whole call.
     retrieval.encode_seconds += results.front().timings.encode_seconds;

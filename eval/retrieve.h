@@ -11,6 +11,7 @@
 #include "eval/dataset.h"
 #include "eval/metrics.h"
 #include "eval/run_file.h"
+#include "eval/texts_read.h"
 #include "ranker/searcher.h"
 
 namespace gannet::eval {
@@ -24,7 +25,7 @@ struct RetrieveOptions {
 
 struct Retrieval {
   Run run;  // Rankings in the order of the queries; the tag is the caller's to set.
-  uint64_t cut_queries = 0;  // Longer than the model reads.
+  TextsRead queries;
   double encode_seconds = 0;
   double retrieve_seconds = 0;
 };

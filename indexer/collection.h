@@ -31,6 +31,8 @@ struct CollectionSchema {
   size_t dimension = 0;
   encoder::Similarity similarity = encoder::Similarity::kCosine;
   VectorFormat vector_format = VectorFormat::kFp32;  // How vectors are kept.
+  // What becomes of documents that are longer than the model reads, or than windows of a size.
+  encoder::LongTextOptions long_text = {};
   // IndexSpec name of the segments, except those too small for it; empty: Flat or HNSW, by size.
   std::string index = {};
 
@@ -165,7 +167,8 @@ class Collection {
                                                           const CollectionOptions& options = {});
 
   // The same, or creates an empty collection there. A collection made with another model, vector
-  // format or index is refused (kFailedPrecondition), naming both. The access may not be kRead.
+  // format, index or treatment of long texts is refused (kFailedPrecondition), naming both. The
+  // access may not be kRead.
   static absl::StatusOr<std::unique_ptr<Collection>> OpenOrCreate(
       const std::filesystem::path& folder, const CollectionSchema& schema,
       const CollectionOptions& options = {.access = Access::kWrite});
@@ -212,6 +215,7 @@ class Collection {
   virtual absl::StatusOr<Document> Get(DocumentKey key) const = 0;
   virtual absl::StatusOr<std::string> GetId(DocumentKey key) const = 0;
   virtual absl::StatusOr<StoredDocument> GetStored(DocumentKey key) const = 0;
+  virtual absl::StatusOr<std::vector<Passage>> GetPassages(DocumentKey key) const = 0;
   virtual absl::StatusOr<std::optional<DocumentKey>> FindKey(std::string_view id) const = 0;
 
   // The first `limit` documents above the key `after` (nullopt: from the beginning), in the order

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "encoder/embed/long_text.h"
+
 namespace gannet::indexer {
 
 // A document's number inside its collection: given once, in the order of insertion, never reused.
@@ -15,7 +17,7 @@ inline constexpr DocumentKey kMaxDocumentKey = (uint64_t{1} << 48) - 1;
 
 // A passage's number: its document's key << 16, plus its ordinal in the document.
 using PassageKey = uint64_t;
-inline constexpr size_t kMaxPassages = 65'536;  // Of one document.
+inline constexpr size_t kMaxPassages = encoder::kMaxTextWindows;  // Of one document: 65,536.
 
 constexpr PassageKey MakePassageKey(DocumentKey document, size_t ordinal) {
   return document << 16 | ordinal;
@@ -36,14 +38,7 @@ struct Document {
 
 // A window of a document that has a vector of its own: where it lies in the text that was embedded
 // (EmbeddedText of the document), in bytes and in the model's tokens.
-struct Passage {
-  uint64_t first_byte = 0;
-  uint64_t bytes = 0;
-  uint64_t first_token = 0;
-  uint64_t tokens = 0;
-
-  friend bool operator==(const Passage&, const Passage&) = default;
-};
+using Passage = encoder::TextSpan;
 
 // A document as it goes into a collection.
 struct EmbeddedDocument {

@@ -1,6 +1,7 @@
 #ifndef GANNET_RANKER_HIT_H_
 #define GANNET_RANKER_HIT_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct Hit {
   std::string id;   // The document's external id.
   float score = 0;  // Of the last stage; higher is better.
   std::vector<StageScore> stage_scores;
+  uint32_t passage = 0;  // Ordinal of the document's passage that was found.
 };
 
 }  // namespace gannet::ranker

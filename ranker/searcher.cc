@@ -15,6 +15,12 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+encoder::LongTextOptions QueryOptions(const indexer::CollectionSchema& schema) {
+  using Strategy = encoder::LongTextOptions::Strategy;
+  const bool truncates = schema.long_text.strategy == Strategy::kTruncate;
+  return {.strategy = truncates ? Strategy::kTruncate : Strategy::kMean};
+}
+
 }  // namespace
 
 absl::StatusOr<Searcher> Searcher::Make(const encoder::Embedder& model,
@@ -34,8 +40,9 @@ absl::StatusOr<std::vector<SearchResult>> Searcher::Search(
   if (search.k == 0) return absl::InvalidArgumentError("k is 0, expected at least 1");
   SearchTimings timings;
   const auto start = std::chrono::steady_clock::now();
-  GANNET_ASSIGN_OR_RETURN(const encoder::Embeddings vectors,
-                          model_->Embed(queries, encoder::TextRole::kQuery, pool));
+  GANNET_ASSIGN_OR_RETURN(const std::vector<encoder::TextVectors> vectors,
+                          model_->EmbedLong(queries, encoder::TextRole::kQuery,
+                                            QueryOptions(collection_->schema()), pool));
   timings.encode_seconds = SecondsSince(start);
 
   const auto encoded = std::chrono::steady_clock::now();
@@ -44,7 +51,8 @@ absl::StatusOr<std::vector<SearchResult>> Searcher::Search(
 
   std::vector<SearchResult> results(queries.size());
   for (size_t i = 0; i < queries.size(); ++i) {
-    results[i] = {vectors.status(i), std::move(hits[i]), vectors.tokens[i], timings};
+    results[i] = {vectors[i].status, std::move(hits[i]), vectors[i].tokens, vectors[i].windows,
+                  timings};
   }
   return results;
 }

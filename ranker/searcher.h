@@ -26,7 +26,8 @@ struct SearchResult {
   absl::Status status;    // Why the query has no answer; the others have theirs all the same.
   std::vector<Hit> hits;  // Best first.
   encoder::TokenCount query_tokens;
-  SearchTimings timings;  // Of the call the query was part of.
+  size_t query_windows = 1;  // In which the query was read.
+  SearchTimings timings;     // Of the call the query was part of.
 };
 
 // Query text to ranked hits over one collection, with the model that the collection was made with.
@@ -39,7 +40,9 @@ class Searcher {
                                        const indexer::Collection& collection);
 
   // The best hits (k at least 1) of each query, in the order of the queries. A query that the model
-  // cannot embed has the reason in its result.
+  // cannot embed has the reason in its result. A query longer than the model's input has one vector
+  // all the same: the mean of those of its windows, whatever windows the documents have; but a
+  // collection of truncated documents has its queries truncated, too.
   absl::StatusOr<std::vector<SearchResult>> Search(std::span<const std::string_view> queries,
                                                    const indexer::CollectionSearch& search,
                                                    base::ThreadPool& pool) const;

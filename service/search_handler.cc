@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "gannet/v1/gannet.pb.h"
+#include "ranker/found_passage.h"
 #include "service/collection_handler.h"
 
 namespace gannet::service {
@@ -25,10 +26,11 @@ uint64_t Microseconds(Clock::duration duration) {
 
 uint64_t Microseconds(double seconds) { return std::llround(seconds * 1e6); }
 
-v1::TokenCount DescribeTokens(const encoder::TokenCount& tokens) {
+v1::TokenCount DescribeTokens(const encoder::TokenCount& tokens, size_t windows) {
   v1::TokenCount message;
   message.set_total(static_cast<uint32_t>(tokens.total));
   message.set_read(static_cast<uint32_t>(tokens.read));
+  message.set_windows(static_cast<uint32_t>(windows));
   return message;
 }
 
@@ -53,10 +55,17 @@ absl::Status CheckFields(const v1::SearchRequest& request, const SearchLimits& l
 }
 
 // Reads into `hit` as much of its document as `view` asks for. kNotFound when it was deleted since.
-absl::Status FillDocument(const indexer::Collection& collection, indexer::DocumentKey key,
+absl::Status FillDocument(const indexer::Collection& collection, const ranker::Hit& found,
                           v1::DocumentView view, v1::Hit& hit) {
+  v1::Passage& passage = *hit.mutable_passage();
+  passage.set_index(found.passage);
   if (view == v1::DOCUMENT_VIEW_ID_ONLY) return absl::OkStatus();
-  GANNET_ASSIGN_OR_RETURN(indexer::Document document, collection.Get(key));
+  GANNET_ASSIGN_OR_RETURN(indexer::Document document, collection.Get(found.key));
+  GANNET_ASSIGN_OR_RETURN(const ranker::FoundPassage located,
+                          ranker::LocatePassage(collection, found, document));
+  passage.set_count(static_cast<uint32_t>(located.count));
+  passage.set_first_byte(located.first_byte);
+  passage.set_bytes(located.bytes);
   hit.set_title(std::move(document.title));
   hit.set_metadata_json(std::move(document.metadata_json));
   if (view == v1::DOCUMENT_VIEW_FULL) hit.set_text(std::move(document.text));
@@ -74,7 +83,7 @@ absl::Status FillHits(std::span<const ranker::Hit> hits, const indexer::Collecti
       score.set_stage(stage.stage);
       score.set_score(stage.score);
     }
-    const absl::Status filled = FillDocument(collection, found.key, view, hit);
+    const absl::Status filled = FillDocument(collection, found, view, hit);
     if (absl::IsNotFound(filled)) continue;
     GANNET_RETURN_IF_ERROR(filled);
     *response.add_hits() = std::move(hit);
@@ -101,7 +110,7 @@ absl::Status SearchHandler::Run(const Plan& plan, v1::SearchResponse& response) 
   GANNET_RETURN_IF_ERROR(base::Annotate(result.status, "query"));
   GANNET_RETURN_IF_ERROR(
       FillHits(result.hits, *plan.entry->collection, plan.request->view(), response));
-  *response.mutable_query_tokens() = DescribeTokens(result.query_tokens);
+  *response.mutable_query_tokens() = DescribeTokens(result.query_tokens, result.query_windows);
   response.set_collection(plan.entry->name);
   *response.mutable_model() = DescribeModel(*plan.entry->model);
   v1::SearchTimings& timings = *response.mutable_timings();

@@ -4,6 +4,12 @@ namespace gannet::encoder {
 namespace {
 
 constexpr std::string_view kKernel = "/kernel";
+constexpr std::string_view kLayer = "layer_";
+
+bool IsLayer(std::string_view part) {
+  return part.starts_with(kLayer) && part.size() > kLayer.size() &&
+         part.find_first_not_of("0123456789", kLayer.size()) == part.npos;
+}
 
 }  // namespace
 
@@ -15,8 +21,7 @@ std::string FromTfName(std::string_view name) {
     const std::string_view part = name.substr(begin, name.find('/', begin) - begin);
     if (!renamed.empty()) renamed += '.';
     renamed += part;
-    constexpr std::string_view kLayer = "layer_";
-    if (part.starts_with(kLayer)) renamed[renamed.size() - part.size() + kLayer.size() - 1] = '.';
+    if (IsLayer(part)) renamed[renamed.size() - part.size() + kLayer.size() - 1] = '.';
     begin += part.size() + 1;
   }
   return matrix || name.ends_with("_embeddings") ? renamed + ".weight" : renamed;

@@ -13,8 +13,8 @@
 
 namespace gannet::encoder {
 
-// How a text becomes vectors that may be longer than what its model reads at once. A text of one
-// window has the vector that Embedder::Embed gives it, byte for byte.
+// How a text that may be longer than its model reads at once becomes vectors. A text of one window
+// has the vector that Embedder::Embed gives it, byte for byte.
 struct LongTextOptions {
   enum class Strategy {
     kTruncate,      // One vector of the beginning, up to the model's limit.

@@ -3,52 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
 #include "encoder/kernels/matrix_product_internal.h"
+#include "encoder/kernels/packed_linear_internal.h"
 #include "encoder/kernels/quantize.h"
 
 namespace gannet::encoder::kernels {
-
-class PackedLinear::Kernel {
- public:
-  Kernel(size_t inputs_in, size_t outputs_in) : inputs(inputs_in), outputs(outputs_in) {}
-  virtual ~Kernel() = default;
-  virtual void Apply(const float* x, size_t rows, float* y, Epilogue epilogue) = 0;
-  virtual size_t parts() const = 0;
-  // `y` points at the first output of the parts.
-  virtual void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y,
-                          Epilogue epilogue) = 0;
-
-  const size_t inputs;
-  const size_t outputs;
-  std::string path;
-};
-
 namespace {
 
 using dnnl::memory;
 using Type = memory::data_type;
-
-// What a layer is packed from.
-struct Weights {
-  std::span<const float> weight;  // [outputs, inputs]
-  std::span<const float> bias;    // [outputs]
-  size_t inputs;
-  size_t outputs;
-};
-
-// Room for `count` values that is kept from call to call. It never shrinks: growing fills with
-// zeros, which is not free.
-template <typename T>
-T* Room(std::vector<T>& kept, size_t count) {
-  if (kept.size() < count) kept.resize(count);
-  return kept.data();
-}
 
 // Blocks of the columns of an fp32 product, into their place in the whole matrix.
 void MultiplyParts(MatrixProduct& product, const void* x, size_t rows, size_t first, size_t count,
@@ -66,7 +34,7 @@ void MultiplyParts(MatrixProduct& product, const void* x, size_t rows, size_t fi
 
 class Fp32Kernel final : public PackedLinear::Kernel {
  public:
-  explicit Fp32Kernel(const Weights& w)
+  explicit Fp32Kernel(const LinearLayer& w)
       : Kernel(w.inputs, w.outputs),
         product_({Type::f32, Type::f32, Type::f32}, w.weight.data(), w.bias, w.inputs, w.outputs) {
     path = fmt::format("fp32 by {}", product_.kernel());
@@ -93,7 +61,7 @@ std::vector<uint16_t> Bf16Of(std::span<const float> values) {
 
 class Bf16Kernel final : public PackedLinear::Kernel {
  public:
-  explicit Bf16Kernel(const Weights& w)
+  explicit Bf16Kernel(const LinearLayer& w)
       : Kernel(w.inputs, w.outputs),
         product_({Type::bf16, Type::bf16, Type::f32}, Bf16Of(w.weight).data(), w.bias, w.inputs,
                  w.outputs) {
@@ -129,7 +97,7 @@ std::vector<float> RoundedThroughBf16(std::span<const float> values) {
 // The same numbers as Bf16Kernel's, up to the order of the sums, on machines without its products.
 class EmulatedBf16Kernel final : public PackedLinear::Kernel {
  public:
-  explicit EmulatedBf16Kernel(const Weights& w)
+  explicit EmulatedBf16Kernel(const LinearLayer& w)
       : Kernel(w.inputs, w.outputs),
         product_({Type::f32, Type::f32, Type::f32}, RoundedThroughBf16(w.weight).data(), w.bias,
                  w.inputs, w.outputs) {
@@ -148,106 +116,6 @@ class EmulatedBf16Kernel final : public PackedLinear::Kernel {
 
  private:
   MatrixProduct product_;
-};
-
-class Int8Kernel final : public PackedLinear::Kernel {
- public:
-  static std::unique_ptr<Int8Kernel> Make(const Weights& w) {
-    std::vector<int8_t> quantized(w.weight.size());
-    std::vector<float> scale(w.outputs);
-    std::vector<int32_t> sum(w.outputs);
-    for (size_t o = 0; o < w.outputs; ++o) {
-      int8_t* row = quantized.data() + o * w.inputs;
-      scale[o] = QuantizeSymmetric(w.weight.subspan(o * w.inputs, w.inputs), row);
-      for (size_t i = 0; i < w.inputs; ++i) sum[o] += row[i];
-    }
-    return std::unique_ptr<Int8Kernel>(
-        new Int8Kernel(w, quantized, std::move(scale), std::move(sum)));
-  }
-
-  void Apply(const float* x, size_t rows, float* y, PackedLinear::Epilogue epilogue) override {
-    const Quantized quantized = Quantize(x, rows);
-    if (parts() == 1) {
-      int32_t* sums = Sums(rows * outputs);
-      product_.Multiply(quantized.values, rows, sums);
-      return Dequantize(quantized, sums, rows, 0, outputs, y, epilogue);
-    }
-    MultiplyParts(quantized, rows, 0, parts(), y, epilogue);
-  }
-  size_t parts() const override { return product_.column_blocks(); }
-  void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y,
-                  PackedLinear::Epilogue epilogue) override {
-    MultiplyParts(Quantize(x, rows), rows, first, count, y, epilogue);
-  }
-
- private:
-  struct Quantized {
-    const uint8_t* values;  // [rows, inputs]
-    std::array<RowScale, PackedLinear::kMaxRows> rows;
-  };
-
-  Quantized Quantize(const float* x, size_t rows) const {
-    thread_local std::vector<uint8_t> kept;
-    uint8_t* values = Room(kept, rows * inputs);
-    Quantized quantized{values, {}};
-    for (size_t r = 0; r < rows; ++r) {
-      quantized.rows[r] = QuantizeRow({x + r * inputs, inputs}, levels_, values + r * inputs);
-    }
-    return quantized;
-  }
-
-  // A few parts at a time: their sums are still in a near cache when they are read.
-  void MultiplyParts(const Quantized& quantized, size_t rows, size_t first, size_t count, float* y,
-                     PackedLinear::Epilogue epilogue) {
-    constexpr size_t kStep = 6;
-    for (size_t part = first; part < first + count; part += kStep) {
-      const size_t step = std::min(kStep, first + count - part);
-      const size_t width = step * MatrixProduct::kColumnBlock;
-      int32_t* sums = Sums(rows * width);
-      product_.MultiplyBlocks(quantized.values, rows, part, step, sums);
-      Dequantize(quantized, sums, rows, part * MatrixProduct::kColumnBlock, width,
-                 y + (part - first) * MatrixProduct::kColumnBlock, epilogue);
-    }
-  }
-
-  static int32_t* Sums(size_t count) {
-    thread_local std::vector<int32_t> kept;
-    return Room(kept, count);
-  }
-
-  // Outputs [first, first + width) of each row; `y` points at the first of them.
-  void Dequantize(const Quantized& quantized, const int32_t* sums, size_t rows, size_t first,
-                  size_t width, float* y, PackedLinear::Epilogue epilogue) const {
-    const ColumnScales columns{std::span(scale_).subspan(first, width),
-                               std::span(sum_).subspan(first, width),
-                               std::span(bias_).subspan(first, width)};
-    // A few rows at a time: they are still in the first cache for the epilogue.
-    constexpr size_t kStep = 4;
-    for (size_t r = 0; r < rows; r += kStep) {
-      const size_t count = std::min(kStep, rows - r);
-      kernels::Dequantize(sums + r * width, std::span(quantized.rows).subspan(r, count), columns,
-                          y + r * outputs, outputs);
-      for (size_t i = r; i < r + count; ++i) epilogue({y + i * outputs, width});
-    }
-  }
-
-  Int8Kernel(const Weights& w, const std::vector<int8_t>& quantized, std::vector<float> scale,
-             std::vector<int32_t> sum)
-      : Kernel(w.inputs, w.outputs),
-        product_({Type::u8, Type::s8, Type::s32}, quantized.data(), {}, w.inputs, w.outputs),
-        scale_(std::move(scale)),
-        sum_(std::move(sum)),
-        bias_(w.bias.begin(), w.bias.end()) {
-    // Without VNNI, pairs of u8 x s8 products are added in 16 bits, which holds 2 x 127 x 127.
-    levels_ = product_.kernel().find("vnni") != std::string_view::npos ? 256 : 128;
-    path = fmt::format("int8 ({} levels) by {}", levels_, product_.kernel());
-  }
-
-  MatrixProduct product_;
-  std::vector<float> scale_;
-  std::vector<int32_t> sum_;
-  std::vector<float> bias_;
-  int levels_ = 0;
 };
 
 // Another kernel, and a note of what it is given first.
@@ -281,18 +149,18 @@ class SampledKernel final : public PackedLinear::Kernel {
   std::shared_ptr<PackedLinear::InputSample> sample_;
 };
 
-std::unique_ptr<PackedLinear::Kernel> MakeKernel(const Weights& weights, Precision precision) {
+std::unique_ptr<PackedLinear::Kernel> MakeKernel(const LinearLayer& layer, Precision precision) {
   switch (precision) {
     case Precision::kFp32:
-      return std::make_unique<Fp32Kernel>(weights);
+      return std::make_unique<Fp32Kernel>(layer);
     case Precision::kBf16:
       try {
-        return std::make_unique<Bf16Kernel>(weights);
+        return std::make_unique<Bf16Kernel>(layer);
       } catch (const dnnl::error&) {  // No such kernel on this machine.
-        return std::make_unique<EmulatedBf16Kernel>(weights);
+        return std::make_unique<EmulatedBf16Kernel>(layer);
       }
     case Precision::kInt8:
-      return Int8Kernel::Make(weights);
+      return MakeInt8Kernel(layer);
   }
   return nullptr;
 }

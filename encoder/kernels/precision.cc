@@ -26,4 +26,8 @@ bool HasBf16() {
   }
 }
 
+bool HasVnni() {
+  return HasBf16() || dnnl::get_effective_cpu_isa() == dnnl::cpu_isa::avx512_core_vnni;
+}
+
 }  // namespace gannet::encoder::kernels

@@ -18,6 +18,9 @@ std::string_view PrecisionName(Precision precision);
 // Whether this machine multiplies bfloat16 natively.
 bool HasBf16();
 
+// Whether it multiplies 8-bit integers, 64 at a time, and adds them to 32-bit sums in one step.
+bool HasVnni();
+
 }  // namespace gannet::encoder::kernels
 
 #endif  // GANNET_ENCODER_KERNELS_PRECISION_H_

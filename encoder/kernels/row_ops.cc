@@ -77,6 +77,26 @@ void GeluImpl(float* x, size_t count) {
   });
 }
 
+// With erf(x/√2) = x P(x²)/Q(x²) on |x| <= 4.144, and the machine's first guess (12 bits at least)
+// at 1/Q. Coefficients: as of Erf, with an absolute error of 3.6e-5.
+void RoundedGeluImpl(float* x, size_t count) {
+  MapInPlace(x, count, [](D d, V v) {
+    const V limit = hn::Set(d, 4.1436457F);
+    const V z = hn::Max(hn::Neg(limit), hn::Min(v, limit));
+    const V u = hn::Mul(z, z);
+    V p = hn::Set(d, 5.375614846e-03F);
+    p = hn::MulAdd(p, u, hn::Set(d, 6.926821700e-02F));
+    p = hn::MulAdd(p, u, hn::Set(d, 7.977155704e-01F));
+    V q = hn::Set(d, 4.374895545e-04F);
+    q = hn::MulAdd(q, u, hn::Set(d, 2.458359570e-02F));
+    q = hn::MulAdd(q, u, hn::Set(d, 2.527396942e-01F));
+    q = hn::MulAdd(q, u, hn::Set(d, 1.0F));
+    const V erf = hn::Mul(hn::Mul(z, p), hn::ApproximateReciprocal(q));
+    const V half = hn::Mul(v, hn::Set(d, 0.5F));
+    return hn::MulAdd(half, erf, half);
+  });
+}
+
 void GeluTanhImpl(float* x, size_t count) {
   MapInPlace(x, count, [](D d, V v) {
     const V cube = hn::Mul(v, hn::Mul(v, v));
@@ -266,6 +286,7 @@ HWY_AFTER_NAMESPACE();
 namespace gannet::encoder::kernels {
 
 HWY_EXPORT(GeluImpl);
+HWY_EXPORT(RoundedGeluImpl);
 HWY_EXPORT(GeluTanhImpl);
 HWY_EXPORT(SiluImpl);
 HWY_EXPORT(ReluImpl);
@@ -278,6 +299,12 @@ HWY_EXPORT(SumOfZeros);
 HWY_EXPORT(RotateImpl);
 
 void Gelu(std::span<float> x) { HWY_DYNAMIC_DISPATCH(GeluImpl)(x.data(), x.size()); }
+
+void RoundedGelu(std::span<float> x) { HWY_DYNAMIC_DISPATCH(RoundedGeluImpl)(x.data(), x.size()); }
+
+Activation ActivationFor(Precision precision, Activation activation) {
+  return precision != Precision::kFp32 && activation == Gelu ? RoundedGelu : activation;
+}
 
 void GeluTanh(std::span<float> x) { HWY_DYNAMIC_DISPATCH(GeluTanhImpl)(x.data(), x.size()); }
 

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <span>
 
+#include "encoder/kernels/precision.h"
+
 namespace gannet::encoder::kernels {
 
 // Operations on rows of fp32, with the best instructions of the machine (Highway). The result for a
@@ -12,6 +14,9 @@ namespace gannet::encoder::kernels {
 // x := x Φ(x), with Φ the normal distribution function: the GELU that configurations call "gelu".
 // Absolute error below 2.5e-7 max(1, |x|).
 void Gelu(std::span<float> x);
+
+// The same for what is rounded to bfloat16 or int8 next: absolute error below 2.5e-4 max(1, |x|).
+void RoundedGelu(std::span<float> x);
 
 // x := x/2 (1 + tanh(√(2/π) (x + 0.044715 x³))): "gelu_new", "gelu_pytorch_tanh".
 void GeluTanh(std::span<float> x);
@@ -27,6 +32,9 @@ void Softplus(std::span<float> x);
 
 // One of the above.
 using Activation = void (*)(std::span<float> x);
+
+// The form of an activation whose values are the inputs of a layer of that precision.
+Activation ActivationFor(Precision precision, Activation activation);
 
 // out = f(g) ⊙ u for each of `rows` rows [g | u] of 2 × `size` values (Shazeer 2020,
 // arXiv:2002.05202): SwiGLU with f = Silu, GeGLU with Gelu or GeluTanh. out: [rows, size].

@@ -42,11 +42,12 @@ absl::StatusOr<PostNormLayer> PostNormLayer::Load(const Checkpoint& checkpoint,
   GANNET_ASSIGN_OR_RETURN(auto up, linear(names.up, d, shape.intermediate));
   GANNET_ASSIGN_OR_RETURN(auto down, linear(names.down, shape.intermediate, d));
   GANNET_ASSIGN_OR_RETURN(auto output_norm, norm(names.output_norm));
-  return PostNormLayer{std::move(query_key_value),
-                       std::move(attention_output),
-                       std::move(attention_norm),
-                       {std::move(up), std::move(down), shape.activation},
-                       std::move(output_norm)};
+  return PostNormLayer{
+      std::move(query_key_value),
+      std::move(attention_output),
+      std::move(attention_norm),
+      {std::move(up), std::move(down), kernels::ActivationFor(options.precision, shape.activation)},
+      std::move(output_norm)};
 }
 
 void PostNormLayer::Finish(const float* context, size_t rows, base::ThreadPool* pool,

@@ -77,13 +77,13 @@ std::vector<float> BlockCombination::WeightsOf(std::span<const float> blocks, si
     return std::vector<float>(read + 1, weights == Weights::kSum ? 1 : 1 / all);
   }
   std::vector<float> rows(blocks.begin(), blocks.end());
-  rows.insert(rows.end(), padded_block.begin(), padded_block.end());
-  const size_t width = attention->context.size();
-  std::vector<float> scores(read + 1);
-  ForEachTile(read + 1, nullptr, [&](size_t first, size_t count) {
-    std::vector<float> features(count * width);
-    attention->dense.Apply(&rows[first * d], count, features.data(), Tanh);
-    for (size_t r = 0; r < count; ++r) {
+  if (padded > 0) rows.insert(rows.end(), padded_block.begin(), padded_block.end());
+  const size_t width = attention->context.size(), count = rows.size() / d;
+  std::vector<float> scores(count);
+  ForEachTile(count, nullptr, [&](size_t first, size_t of_tile) {
+    std::vector<float> features(of_tile * width);
+    attention->dense.Apply(&rows[first * d], of_tile, features.data(), Tanh);
+    for (size_t r = 0; r < of_tile; ++r) {
       double score = 0;
       for (size_t i = 0; i < width; ++i) {
         score += static_cast<double>(features[r * width + i]) * attention->context[i];
@@ -91,14 +91,14 @@ std::vector<float> BlockCombination::WeightsOf(std::span<const float> blocks, si
       scores[first + r] = static_cast<float>(score);
     }
   });
-  const size_t counted = padded > 0 ? read + 1 : read;
-  const float most = std::ranges::max(std::span(scores).first(counted));
+  const float most = std::ranges::max(scores);
   double sum = 0;
-  for (size_t r = 0; r <= read; ++r) {
+  for (size_t r = 0; r < count; ++r) {
     scores[r] = std::exp(scores[r] - most);
     sum += (r < read ? 1.0 : static_cast<double>(padded)) * scores[r];
   }
   for (float& v : scores) v = static_cast<float>(v / sum);
+  scores.resize(read + 1);
   return scores;
 }
 

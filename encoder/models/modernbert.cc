@@ -121,11 +121,13 @@ absl::StatusOr<PreNormLayer> LoadLayer(const Checkpoint& checkpoint, const Moder
       auto up, LoadLinear(checkpoint, name("mlp.Wi"), d, 2 * d_ff, config.mlp_bias, options));
   GANNET_ASSIGN_OR_RETURN(
       auto down, LoadLinear(checkpoint, name("mlp.Wo"), d_ff, d, config.mlp_bias, options));
-  return PreNormLayer{.attention_norm = std::move(attention_norm),
-                      .query_key_value = std::move(query_key_value),
-                      .attention_output = std::move(attention_output),
-                      .feed_forward_norm = std::move(mlp_norm),
-                      .feed_forward = {std::move(up), std::move(down), config.shape.activation}};
+  return PreNormLayer{
+      .attention_norm = std::move(attention_norm),
+      .query_key_value = std::move(query_key_value),
+      .attention_output = std::move(attention_output),
+      .feed_forward_norm = std::move(mlp_norm),
+      .feed_forward = {std::move(up), std::move(down),
+                       kernels::ActivationFor(options.precision, config.shape.activation)}};
 }
 
 // softmax(Q Kᵀ / √(d/h)), over what a local layer's window leaves.

@@ -109,7 +109,8 @@ absl::StatusOr<PostNormLayer> LoadLayer(const Checkpoint& checkpoint, const Enco
   return PostNormLayer{std::move(query_key_value),
                        std::move(attention_output),
                        std::move(attention_norm),
-                       {std::move(gate_up), std::move(down), shape.activation},
+                       {std::move(gate_up), std::move(down),
+                        kernels::ActivationFor(options.precision, shape.activation)},
                        std::move(output_norm)};
 }
 

@@ -175,6 +175,11 @@ absl::Status CheckSameSchema(const std::filesystem::path& folder, const Collecti
         "{}: its vectors are kept as {}, not as {}", folder.string(),
         VectorFormatName(existing.vector_format), VectorFormatName(wanted.vector_format)));
   }
+  if (existing.long_text != wanted.long_text) {
+    return absl::FailedPreconditionError(fmt::format("{}: made with long texts as {}, not as {}",
+                                                     folder.string(), existing.long_text.ToString(),
+                                                     wanted.long_text.ToString()));
+  }
   if (existing.index != wanted.index) {
     return absl::FailedPreconditionError(fmt::format(
         "{}: its index is \"{}\", not \"{}\"", folder.string(), existing.index, wanted.index));
@@ -183,6 +188,7 @@ absl::Status CheckSameSchema(const std::filesystem::path& folder, const Collecti
 }
 
 absl::Status CheckSchema(const CollectionSchema& schema) {
+  GANNET_RETURN_IF_ERROR(schema.long_text.Check());
   GANNET_RETURN_IF_ERROR(VectorTable::Create(ShapeOf(schema)).status());
   if (schema.index.empty()) return absl::OkStatus();
   GANNET_ASSIGN_OR_RETURN(const IndexSpec spec, IndexSpec::Parse(schema.index));

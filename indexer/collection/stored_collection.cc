@@ -284,6 +284,18 @@ absl::StatusOr<StoredDocument> StoredCollection::GetStored(DocumentKey key) cons
   return ReadStoredDocument(*store_, shape_, key, *store_->TakeSnapshot());
 }
 
+absl::StatusOr<std::vector<Passage>> StoredCollection::GetPassages(DocumentKey key) const {
+  GANNET_ASSIGN_OR_RETURN(const auto bytes, store_->Read(Family::kPassages, EncodeKey(key)));
+  if (!bytes.has_value()) {
+    return absl::NotFoundError(fmt::format("{}: no document {}", folder_.string(), key));
+  }
+  auto passages = DecodePassages(*bytes);
+  if (!passages.ok()) {
+    return base::Annotate(passages.status(), fmt::format("{}: document {}", folder_.string(), key));
+  }
+  return passages;
+}
+
 absl::StatusOr<std::vector<Collection::ScannedDocument>> StoredCollection::Scan(
     std::optional<DocumentKey> after, size_t limit) const {
   return ScanDocuments(*store_, after, limit, *store_->TakeSnapshot());

@@ -101,6 +101,7 @@ class StoredCollection final : public Collection {
   absl::StatusOr<Document> Get(DocumentKey key) const override;
   absl::StatusOr<std::string> GetId(DocumentKey key) const override;
   absl::StatusOr<StoredDocument> GetStored(DocumentKey key) const override;
+  absl::StatusOr<std::vector<Passage>> GetPassages(DocumentKey key) const override;
   absl::StatusOr<std::optional<DocumentKey>> FindKey(std::string_view id) const override;
   absl::StatusOr<std::vector<ScannedDocument>> Scan(std::optional<DocumentKey> after,
                                                     size_t limit) const override;

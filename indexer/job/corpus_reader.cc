@@ -19,7 +19,7 @@ namespace gannet::indexer {
 namespace {
 
 constexpr std::string_view kFormatsRead =
-    "what is read: jsonl, tsv, trec, text, each also compressed by gzip, xz or zstd";
+    "what is read: jsonl, tsv, trec, loco, text, each also compressed by gzip, xz or zstd";
 
 // The part of a name that tells the format: its extension in lower case, past that of a
 // compression.
@@ -80,6 +80,8 @@ std::string_view CorpusFormatName(CorpusFormat format) {
       return "tsv";
     case CorpusFormat::kTrec:
       return "trec";
+    case CorpusFormat::kLoco:
+      return "loco";
     case CorpusFormat::kText:
       return "text";
   }
@@ -87,8 +89,8 @@ std::string_view CorpusFormatName(CorpusFormat format) {
 }
 
 absl::StatusOr<CorpusFormat> ParseCorpusFormat(std::string_view name) {
-  for (const CorpusFormat format :
-       {CorpusFormat::kJsonl, CorpusFormat::kTsv, CorpusFormat::kTrec, CorpusFormat::kText}) {
+  for (const CorpusFormat format : {CorpusFormat::kJsonl, CorpusFormat::kTsv, CorpusFormat::kTrec,
+                                    CorpusFormat::kLoco, CorpusFormat::kText}) {
     if (name == CorpusFormatName(format)) return format;
   }
   return absl::InvalidArgumentError(
@@ -161,6 +163,8 @@ std::unique_ptr<RecordReader> CorpusReader::State::MakeReader(const RecordSource
       return MakeTsvReader(source, options.tsv_header);
     case CorpusFormat::kTrec:
       return MakeTrecReader(source);
+    case CorpusFormat::kLoco:
+      return MakeLocoReader(source, options.loco_task);
     case CorpusFormat::kText:
       return MakeTextReader(source);
     case CorpusFormat::kJsonl:
@@ -239,6 +243,20 @@ uint64_t CorpusReader::replaced_sequences() const { return state_->replaced_sequ
 std::string EmbeddedText(const Document& document) {
   const std::string joined = fmt::format("{} {}", document.title, document.text);
   return std::string(base::StripWhiteSpace(joined));
+}
+
+uint64_t TextByte(const Document& document, uint64_t embedded_byte) {
+  const uint64_t text_begin = document.title.size() + 1;  // In title, space and text.
+  const std::string_view title = base::StripWhiteSpace(document.title);
+  const std::string_view text = base::StripWhiteSpace(document.text);
+  uint64_t stripped = 0;
+  if (!title.empty()) {
+    stripped = static_cast<uint64_t>(title.data() - document.title.data());
+  } else if (!text.empty()) {
+    stripped = text_begin + static_cast<uint64_t>(text.data() - document.text.data());
+  }
+  const uint64_t joined = embedded_byte + stripped;
+  return std::min<uint64_t>(joined - std::min(joined, text_begin), document.text.size());
 }
 
 }  // namespace gannet::indexer

@@ -19,10 +19,11 @@ enum class CorpusFormat {
   kJsonl,  // BEIR: an object a line with `_id`, `title`, `text`; every other field is metadata.
   kTsv,    // MS MARCO: a row a line, "id<TAB>text" or "id<TAB>title<TAB>text".
   kTrec,   // <DOC> elements with <DOCNO>, as TREC's text and web collections have them.
+  kLoco,   // LoCo: an object a line with `pid` and `passage`; without a passage it is no document.
   kText,   // A file is a document; its id is its path below the folder that was given.
 };
 
-std::string_view CorpusFormatName(CorpusFormat format);  // "jsonl", "tsv", "trec", "text"
+std::string_view CorpusFormatName(CorpusFormat format);  // "jsonl", "tsv", "trec", "loco", "text"
 absl::StatusOr<CorpusFormat> ParseCorpusFormat(std::string_view name);
 
 enum class TsvHeader {
@@ -38,6 +39,7 @@ struct CorpusOptions {
   // of one format.
   std::optional<CorpusFormat> format = std::nullopt;
   TsvHeader tsv_header = TsvHeader::kNone;
+  std::string loco_task = {};          // Only rows whose `dataset` this is; empty: all.
   size_t max_record_bytes = 64 << 20;  // Longest line, row, element or text file.
 };
 
@@ -74,6 +76,9 @@ class CorpusReader {
 // What is embedded of a document: title and text joined by a space, without leading and trailing
 // white space, as BEIR and sentence-transformers do.
 std::string EmbeddedText(const Document& document);
+
+// Where in the document's text a byte of its EmbeddedText stands; 0 for a byte of the title.
+uint64_t TextByte(const Document& document, uint64_t embedded_byte);
 
 }  // namespace gannet::indexer
 

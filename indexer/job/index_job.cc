@@ -104,10 +104,13 @@ class IndexJob {
   static size_t MinBlockTokens(int threads) {
     return kMinBlockTokensPerThread * static_cast<size_t>(threads);
   }
-  absl::StatusOr<encoder::Embeddings> EmbedBlock();
+  absl::StatusOr<std::vector<encoder::TextVectors>> EmbedBlock();
   // Counts a record and, where it is to be stored, adds it to `good`. An error ends the block.
-  absl::Status Settle(Record& record, const encoder::Embeddings& embeddings, size_t embedding,
+  // `vectors` are those of a new record.
+  absl::Status Settle(Record& record, encoder::TextVectors* vectors,
                       std::vector<EmbeddedDocument>& good);
+  absl::Status SettleNew(Record& record, encoder::TextVectors& vectors,
+                         std::vector<EmbeddedDocument>& good);
   absl::Status SettleBad(const absl::Status& problem);
   absl::Status PutWithLedger(std::span<const EmbeddedDocument> documents);
   absl::Status Finish();
@@ -273,7 +276,10 @@ void IndexJob::AdaptBlocks(double seconds) {
 
 absl::StatusOr<bool> IndexJob::ReadBlock() {
   block_.clear();
-  const size_t most_text_read = kBytesPerToken * model_.max_tokens();
+  const bool truncates =
+      collection_.schema().long_text.strategy == encoder::LongTextOptions::Strategy::kTruncate;
+  const size_t most_text_read =
+      truncates && model_.max_tokens() > 0 ? kBytesPerToken * model_.max_tokens() : kMaxBlockBytes;
   size_t bytes = 0, tokens = 0;
   while (tokens < block_tokens_ && bytes < kMaxBlockBytes && block_.size() < kMaxBlockRecords) {
     GANNET_ASSIGN_OR_RETURN(Read read, ReadRecord());
@@ -335,32 +341,32 @@ bool IndexJob::IsRepeated(std::optional<DocumentKey> known) {
 
 // ---- Storing.
 
-absl::StatusOr<encoder::Embeddings> IndexJob::EmbedBlock() {
+absl::StatusOr<std::vector<encoder::TextVectors>> IndexJob::EmbedBlock() {
   std::vector<std::string> texts;
   for (const Record& record : block_) {
     if (record.kind == Record::Kind::kNew) texts.push_back(EmbeddedText(record.document));
   }
-  if (texts.empty()) return encoder::Embeddings();
+  if (texts.empty()) return std::vector<encoder::TextVectors>();
   base::Log(base::LogLevel::kDebug,
             fmt::format("encoding {} documents, records {} to {}", texts.size(), ledger_.records,
                         ledger_.records + block_.size() - 1));
   const std::vector<std::string_view> views(texts.begin(), texts.end());
   report_.encoded += texts.size();
-  return model_.Embed(views, encoder::TextRole::kDocument, pool_);
+  return model_.EmbedLong(views, encoder::TextRole::kDocument, collection_.schema().long_text,
+                          pool_);
 }
 
 absl::Status IndexJob::StoreBlock() {
   if (block_.empty()) return absl::OkStatus();
-  GANNET_ASSIGN_OR_RETURN(const encoder::Embeddings embeddings, EmbedBlock());
+  GANNET_ASSIGN_OR_RETURN(std::vector<encoder::TextVectors> vectors, EmbedBlock());
   std::vector<EmbeddedDocument> good;
   block_ids_.clear();
-  size_t embedding = 0;
+  size_t next = 0;
   absl::Status status;
   for (Record& record : block_) {
     const bool is_new = record.kind == Record::Kind::kNew;
-    status = Settle(record, embeddings, embedding, good);
+    status = Settle(record, is_new ? &vectors[next++] : nullptr, good);
     if (!status.ok()) break;
-    if (is_new) ++embedding;
     if (ledger_.records++ == 0) ledger_.first = record.consumed;
     ledger_.consumed = std::move(record.consumed);
   }
@@ -369,46 +375,50 @@ absl::Status IndexJob::StoreBlock() {
   return status;
 }
 
-absl::Status IndexJob::Settle(Record& record, const encoder::Embeddings& embeddings,
-                              size_t embedding, std::vector<EmbeddedDocument>& good) {
-  IndexCounts& counts = ledger_.counts;
+absl::Status IndexJob::Settle(Record& record, encoder::TextVectors* vectors,
+                              std::vector<EmbeddedDocument>& good) {
   switch (record.kind) {
     case Record::Kind::kOtherShard:
-      ++counts.other_shards;
+      ++ledger_.counts.other_shards;
       return absl::OkStatus();
     case Record::Kind::kBad:
       return SettleBad(record.problem);
     case Record::Kind::kUnchanged:
-      ++counts.unchanged;
-      break;
-    case Record::Kind::kNew: {
-      const std::string& id = record.document.id;
-      if (!embeddings.status(embedding).ok()) {
-        return SettleBad(base::Annotate(embeddings.status(embedding),
-                                        fmt::format("{}: document \"{}\"", record.place, id)));
-      }
-      if (!block_ids_.insert(id).second) {
-        return SettleBad(absl::InvalidArgumentError(
-            fmt::format("{}: id \"{}\" was there before", record.place, id)));
-      }
-      const encoder::TokenCount& tokens = embeddings.tokens[embedding];
-      counts.tokens_read += tokens.read;
-      report_.encoded_tokens += tokens.read;
-      if (tokens.cut()) ++counts.cut_texts;
-      const Passage passage{.first_byte = 0,
-                            .bytes = EmbeddedText(record.document).size(),
-                            .first_token = 0,
-                            .tokens = tokens.read};
-      good.push_back({.document = std::move(record.document),
-                      .passages = {passage},
-                      .vectors = {embeddings[embedding].begin(), embeddings[embedding].end()},
-                      .key = ledger_.base_key + ledger_.records,
-                      .ordinal = ledger_.records});
-      break;
-    }
+      ++ledger_.counts.unchanged;
+      ++ledger_.counts.documents;
+      if (record.empty) ++ledger_.counts.empty_texts;
+      return absl::OkStatus();
+    case Record::Kind::kNew:
+      return SettleNew(record, *vectors, good);
   }
+  return absl::OkStatus();
+}
+
+absl::Status IndexJob::SettleNew(Record& record, encoder::TextVectors& vectors,
+                                 std::vector<EmbeddedDocument>& good) {
+  const std::string& id = record.document.id;
+  if (!vectors.status.ok()) {
+    return SettleBad(
+        base::Annotate(vectors.status, fmt::format("{}: document \"{}\"", record.place, id)));
+  }
+  if (!block_ids_.insert(id).second) {
+    return SettleBad(absl::InvalidArgumentError(
+        fmt::format("{}: id \"{}\" was there before", record.place, id)));
+  }
+  IndexCounts& counts = ledger_.counts;
+  counts.tokens_total += vectors.tokens.total;
+  counts.tokens_read += vectors.tokens.read;
+  counts.windows += vectors.windows;
+  report_.encoded_tokens += vectors.tokens.read;
+  if (vectors.tokens.cut()) ++counts.cut_texts;
+  if (vectors.windows > 1) ++counts.long_texts;
   ++counts.documents;
   if (record.empty) ++counts.empty_texts;
+  good.push_back({.document = std::move(record.document),
+                  .passages = std::move(vectors.spans),
+                  .vectors = std::move(vectors.values),
+                  .key = ledger_.base_key + ledger_.records,
+                  .ordinal = ledger_.records});
   return absl::OkStatus();
 }
 

@@ -51,12 +51,15 @@ std::string JobLedger::ToJson() const {
                      {"documents", counts.documents},
                      {"unchanged", counts.unchanged},
                      {"empty_texts", counts.empty_texts},
+                     {"long_texts", counts.long_texts},
                      {"cut_texts", counts.cut_texts},
                      {"other_shards", counts.other_shards},
                      {"replaced_sequences", counts.replaced_sequences},
                      {"skipped_records", counts.skipped_records},
                      {"skipped_examples", counts.skipped_examples},
-                     {"tokens_read", counts.tokens_read}};
+                     {"tokens_total", counts.tokens_total},
+                     {"tokens_read", counts.tokens_read},
+                     {"windows", counts.windows}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -75,15 +78,19 @@ absl::StatusOr<JobLedger> JobLedger::Parse(std::string_view text) {
     ledger.consumed = json.at("consumed");
     ledger.first = json.at("first");
     ledger.finished = json.at("finished");
+    // Earlier programs counted no windows.
     ledger.counts = {.documents = json.at("documents"),
                      .unchanged = json.at("unchanged"),
                      .empty_texts = json.at("empty_texts"),
+                     .long_texts = json.value("long_texts", uint64_t{0}),
                      .cut_texts = json.at("cut_texts"),
                      .other_shards = json.at("other_shards"),
                      .replaced_sequences = json.at("replaced_sequences"),
                      .skipped_records = json.at("skipped_records"),
                      .skipped_examples = json.at("skipped_examples"),
-                     .tokens_read = json.at("tokens_read")};
+                     .tokens_total = json.value("tokens_total", uint64_t{0}),
+                     .tokens_read = json.at("tokens_read"),
+                     .windows = json.value("windows", uint64_t{0})};
     return ledger;
   } catch (const Json::exception& error) {
     return absl::DataLossError(fmt::format("the job's ledger cannot be read: {}", error.what()));

@@ -30,12 +30,15 @@ struct IndexCounts {
   uint64_t documents = 0;           // Good records of this shard, all of them stored.
   uint64_t unchanged = 0;           // Of them, stored before with the same content.
   uint64_t empty_texts = 0;         // Of them, with neither title nor text; stored like the others.
-  uint64_t cut_texts = 0;           // Longer than the model reads; encoded up to its limit.
+  uint64_t long_texts = 0;          // Read in more than one window.
+  uint64_t cut_texts = 0;           // Not read to their ends.
   uint64_t other_shards = 0;        // Records that other shards take.
   uint64_t replaced_sequences = 0;  // Ill-formed UTF-8 that became U+FFFD.
   uint64_t skipped_records = 0;
   std::vector<std::string> skipped_examples;  // The first few reasons.
+  uint64_t tokens_total = 0;
   uint64_t tokens_read = 0;
+  uint64_t windows = 0;  // That were read of all texts, one of each short one.
 
   friend bool operator==(const IndexCounts&, const IndexCounts&) = default;
 };

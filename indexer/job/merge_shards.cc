@@ -91,6 +91,9 @@ absl::Status CheckFits(const ShardReader& first, const ShardReader& other) {
     return differ("vector format", VectorFormatName(b.vector_format),
                   VectorFormatName(a.vector_format));
   }
+  if (a.long_text != b.long_text) {
+    return differ("treatment of long texts", b.long_text.ToString(), a.long_text.ToString());
+  }
   if (a.index != b.index) return differ("index", b.index, a.index);
   const JobLedger& x = first.ledger();
   const JobLedger& y = other.ledger();

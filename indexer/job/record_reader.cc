@@ -35,13 +35,15 @@ absl::StatusOr<std::string> TakeString(Json& object, const char* field) {
   return value;
 }
 
-absl::StatusOr<Document> ParseObject(std::string_view line) {
-  GANNET_ASSIGN_OR_RETURN(Json object, ParseJsonObject(line, kMaxMetadataDepth));
+// The document whose id and text are in these fields; the others are metadata.
+absl::StatusOr<Document> DocumentOf(Json object, const char* id, const char* text) {
   Document document;
-  GANNET_ASSIGN_OR_RETURN(document.id, TakeString(object, "_id"));
-  if (document.id.empty()) return absl::InvalidArgumentError("field _id: missing or empty");
+  GANNET_ASSIGN_OR_RETURN(document.id, TakeString(object, id));
+  if (document.id.empty()) {
+    return absl::InvalidArgumentError(fmt::format("field {}: missing or empty", id));
+  }
   GANNET_ASSIGN_OR_RETURN(document.title, TakeString(object, "title"));
-  GANNET_ASSIGN_OR_RETURN(document.text, TakeString(object, "text"));
+  GANNET_ASSIGN_OR_RETURN(document.text, TakeString(object, text));
   document.metadata_json = object.dump();
   return document;
 }
@@ -62,13 +64,40 @@ class JsonlReader final : public RecordReader {
     std::string_view line;
     GANNET_ASSIGN_OR_RETURN(const bool more, NextLine(source_.lines, line));
     if (!more) return std::nullopt;
-    return ParseObject(source_.Repair(line));
+    GANNET_ASSIGN_OR_RETURN(Json object, ParseJsonObject(source_.Repair(line), kMaxMetadataDepth));
+    return DocumentOf(std::move(object), "_id", "text");
   }
 
   uint64_t line() const override { return source_.lines.number(); }
 
  private:
   const RecordSource source_;
+};
+
+class LocoReader final : public RecordReader {
+ public:
+  LocoReader(const RecordSource& source, std::string task)
+      : source_(source), task_(std::move(task)) {}
+
+  absl::StatusOr<std::optional<Document>> Next() override {
+    std::string_view line;
+    for (;;) {
+      GANNET_ASSIGN_OR_RETURN(const bool more, NextLine(source_.lines, line));
+      if (!more) return std::nullopt;
+      GANNET_ASSIGN_OR_RETURN(Json object,
+                              ParseJsonObject(source_.Repair(line), kMaxMetadataDepth));
+      const auto dataset = object.find("dataset"), passage = object.find("passage");
+      const bool of_task = task_.empty() || (dataset != object.end() && *dataset == task_);
+      if (!of_task || passage == object.end() || passage->is_null()) continue;
+      return DocumentOf(std::move(object), "pid", "passage");
+    }
+  }
+
+  uint64_t line() const override { return source_.lines.number(); }
+
+ private:
+  const RecordSource source_;
+  const std::string task_;
 };
 
 std::vector<std::string_view> Columns(std::string_view row) {
@@ -200,6 +229,10 @@ std::unique_ptr<RecordReader> MakeJsonlReader(const RecordSource& source) {
 
 std::unique_ptr<RecordReader> MakeTsvReader(const RecordSource& source, TsvHeader header) {
   return std::make_unique<TsvReader>(source, header);
+}
+
+std::unique_ptr<RecordReader> MakeLocoReader(const RecordSource& source, std::string task) {
+  return std::make_unique<LocoReader>(source, std::move(task));
 }
 
 std::unique_ptr<RecordReader> MakeTextReader(const RecordSource& source) {

@@ -41,6 +41,7 @@ struct RecordSource {
 std::unique_ptr<RecordReader> MakeJsonlReader(const RecordSource& source);
 std::unique_ptr<RecordReader> MakeTsvReader(const RecordSource& source, TsvHeader header);
 std::unique_ptr<RecordReader> MakeTrecReader(const RecordSource& source);
+std::unique_ptr<RecordReader> MakeLocoReader(const RecordSource& source, std::string task);
 std::unique_ptr<RecordReader> MakeTextReader(const RecordSource& source);
 
 }  // namespace gannet::indexer

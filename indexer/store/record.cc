@@ -65,6 +65,32 @@ absl::StatusOr<T> ReadJson(std::string_view text, std::string_view what, const R
   }
 }
 
+// Collections of programs that knew no windows have none written: their texts are cut.
+absl::StatusOr<encoder::LongTextOptions> DecodeLongText(const Json& schema) {
+  encoder::LongTextOptions options;
+  const auto found = schema.find("long_text");
+  if (found == schema.end()) {
+    options.strategy = encoder::LongTextOptions::Strategy::kTruncate;
+    return options;
+  }
+  GANNET_ASSIGN_OR_RETURN(options.strategy,
+                          encoder::ParseStrategy(found->at("strategy").get<std::string>()));
+  GANNET_ASSIGN_OR_RETURN(options.unit, encoder::ParseUnit(found->at("unit").get<std::string>()));
+  options.size = found->at("size").get<size_t>();
+  options.stride = found->at("stride").get<size_t>();
+  options.ends = found->at("sentences").get<bool>() ? encoder::LongTextOptions::Ends::kSentences
+                                                    : encoder::LongTextOptions::Ends::kAnywhere;
+  return options;
+}
+
+Json EncodeLongText(const encoder::LongTextOptions& options) {
+  return {{"strategy", encoder::StrategyName(options.strategy)},
+          {"unit", encoder::UnitName(options.unit)},
+          {"size", options.size},
+          {"stride", options.stride},
+          {"sentences", options.ends == encoder::LongTextOptions::Ends::kSentences}};
+}
+
 }  // namespace
 
 std::string EncodeKey(uint64_t key) {
@@ -166,6 +192,7 @@ std::string EncodeSchema(const CollectionSchema& schema) {
             {"dimension", schema.dimension},
             {"similarity", encoder::SimilarityName(schema.similarity)},
             {"vector_format", VectorFormatName(schema.vector_format)},
+            {"long_text", EncodeLongText(schema.long_text)},
             {"index", schema.index}};
   if (schema.model_options.bf16_layers) {
     json["bf16_layers"] = *schema.model_options.bf16_layers;
@@ -196,6 +223,7 @@ absl::StatusOr<CollectionSchema> DecodeSchema(std::string_view text) {
                                                            : encoder::Similarity::kCosine;
         GANNET_ASSIGN_OR_RETURN(schema.vector_format,
                                 ParseVectorFormat(json.at("vector_format").get<std::string>()));
+        GANNET_ASSIGN_OR_RETURN(schema.long_text, DecodeLongText(json));
         schema.index = json.at("index").get<std::string>();
         return schema;
       });

@@ -20,22 +20,22 @@ absl::StatusOr<std::vector<Hit>> RetrieveOne(const indexer::Collection& collecti
     hits.push_back({.key = document.key,
                     .id = *std::move(id),
                     .score = document.score,
-                    .stage_scores = {{"dense", document.score}}});
+                    .stage_scores = {{"dense", document.score}},
+                    .passage = document.passage});
   }
   return hits;
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::vector<Hit>>> RetrieveDense(const indexer::Collection& collection,
-                                                            const encoder::Embeddings& queries,
-                                                            const indexer::CollectionSearch& search,
-                                                            base::ThreadPool& pool) {
+absl::StatusOr<std::vector<std::vector<Hit>>> RetrieveDense(
+    const indexer::Collection& collection, std::span<const encoder::TextVectors> queries,
+    const indexer::CollectionSearch& search, base::ThreadPool& pool) {
   std::vector<std::vector<Hit>> hits(queries.size());
   std::vector<absl::Status> statuses(queries.size());
   pool.ParallelFor(queries.size(), [&](size_t i) {
-    if (!queries.status(i).ok()) return;
-    absl::StatusOr<std::vector<Hit>> found = RetrieveOne(collection, queries[i], search);
+    if (!queries[i].status.ok()) return;
+    absl::StatusOr<std::vector<Hit>> found = RetrieveOne(collection, queries[i].values, search);
     if (found.ok()) {
       hits[i] = *std::move(found);
     } else {

@@ -1,6 +1,7 @@
 #ifndef GANNET_RANKER_RETRIEVE_DENSE_H_
 #define GANNET_RANKER_RETRIEVE_DENSE_H_
 
+#include <span>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -11,13 +12,12 @@
 
 namespace gannet::ranker {
 
-// What `search` finds for each query vector by the similarity of the collection's vectors, best
-// first; the stage's name is "dense". A query without a vector has no hits. Queries are spread over
-// the pool's threads.
-absl::StatusOr<std::vector<std::vector<Hit>>> RetrieveDense(const indexer::Collection& collection,
-                                                            const encoder::Embeddings& queries,
-                                                            const indexer::CollectionSearch& search,
-                                                            base::ThreadPool& pool);
+// What `search` finds for the one vector of each query by the similarity of the collection's
+// vectors, best first; the stage's name is "dense". A query without a vector has no hits. Queries
+// are spread over the pool's threads.
+absl::StatusOr<std::vector<std::vector<Hit>>> RetrieveDense(
+    const indexer::Collection& collection, std::span<const encoder::TextVectors> queries,
+    const indexer::CollectionSearch& search, base::ThreadPool& pool);
 
 }  // namespace gannet::ranker
 

@@ -142,6 +142,53 @@ TEST_F(EvalCommandTest, PrintsFiguresAndWhatTheyDependOn) {
   EXPECT_THAT(printed, HasSubstr("tiny test, 3 documents, 2 queries, fingerprint "));
 }
 
+TEST_F(EvalCommandTest, LongTextsAreReadAsTheFlagsSay) {
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += "stone ";
+  folder_.Write("tiny/corpus.jsonl",
+                "{\"_id\": \"wing\", \"title\": \"\", \"text\": \"" + text + "the wing\"}\n");
+  const Json windows = RunForJson({"--split", "own"});
+  EXPECT_EQ(windows["long_text"]["strategy"], "windows");
+  EXPECT_EQ(windows["long_text"]["documents"]["in_windows"], 1);
+  EXPECT_EQ(windows["long_text"]["documents"]["windows"], 2);
+  EXPECT_EQ(windows["cut"]["documents"], 0);
+  const Json cut = RunForJson({"--split", "own", "--long-text", "truncate"});
+  EXPECT_EQ(cut["cut"]["documents"], 1);
+  EXPECT_EQ(cut["long_text"]["documents"]["tokens_read"], 48);
+  const Json sized = RunForJson({"--split", "own", "--long-text", "mean", "--window-size", "16",
+                                 "--window-stride", "16", "--sentence-windows"});
+  EXPECT_EQ(sized["long_text"]["strategy"],
+            "mean of windows of 16 tokens, every 16, ending with sentences");
+  EXPECT_GT(sized["long_text"]["documents"]["windows"], 3);
+  for (const auto& [flags, message] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"--long-text", "maxp"}, "\"maxp\" is not known"},
+           {{"--window-stride", "4"}, "window stride 4 without a window size"},
+           {{"--window-unit", "lines"}, "unit of windows \"lines\""}}) {
+    EXPECT_THAT(std::string(RunEval(Arguments(flags)).status().message()), HasSubstr(message));
+  }
+}
+
+TEST_F(EvalCommandTest, ATaskOfLocoIsEvaluated) {
+  folder_.Write("loco/documents.jsonl",
+                "{\"pid\":\"p1\",\"passage\":\"the wing of a gannet\",\"dataset\":\"qmsum\"}\n"
+                "{\"pid\":\"p2\",\"passage\":\"stones on the shore\",\"dataset\":\"qmsum\"}\n"
+                "{\"pid\":\"p1\",\"passage\":\"no\",\"dataset\":\"other\"}\n");
+  folder_.Write("loco/queries.jsonl",
+                R"({"qid":"q","query":"the wing of a gannet","answer_pids":["p1"],)"
+                R"("dataset":"qmsum"})"
+                "\n");
+  const std::string model = testing::TestData("tiny_bert").string();
+  const std::string loco = (folder_.path() / "loco").string();
+  ASSERT_OK_AND_ASSIGN(const std::string printed,
+                       RunEval({"--dataset", loco, "--model", model, "--task", "qmsum", "--json"}));
+  const Json json = Json::parse(printed);
+  EXPECT_EQ(json["metrics"]["nDCG@10"], 1.0);
+  EXPECT_EQ(json["dataset"]["split"], "qmsum");
+  EXPECT_EQ(json["dataset"]["documents"], 2);
+  EXPECT_THAT(std::string(RunEval({"--dataset", loco, "--model", model}).status().message()),
+              HasSubstr("there are: qmsum"));
+}
+
 struct BeirFigures {
   const char* dataset;
   double ndcg_at_10;
@@ -153,8 +200,10 @@ class SlowBeirFiguresTest : public ::testing::TestWithParam<BeirFigures> {};
 TEST_P(SlowBeirFiguresTest, AllMiniLmReachesThem) {
   GANNET_SHARED_OR_SKIP(dataset, std::string("data/") + GetParam().dataset);
   GANNET_SHARED_OR_SKIP(model, "models/all-MiniLM-L6-v2");
-  ASSERT_OK_AND_ASSIGN(const std::string printed, RunEval({"--dataset", dataset.string(), "--model",
-                                                           model.string(), "--json"}));
+  // As sentence-transformers reads them: cut at 256 tokens.
+  ASSERT_OK_AND_ASSIGN(const std::string printed,
+                       RunEval({"--dataset", dataset.string(), "--model", model.string(),
+                                "--long-text", "truncate", "--json"}));
   const Json json = Json::parse(printed);
   EXPECT_NEAR(json["metrics"]["nDCG@10"].get<double>(), GetParam().ndcg_at_10, 0.001);
   EXPECT_NEAR(json["metrics"]["Recall@100"].get<double>(), GetParam().recall_at_100, 0.001);

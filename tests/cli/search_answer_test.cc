@@ -14,8 +14,9 @@ SearchAnswer TwoHits() {
           .model_fingerprint = "f",
           .hits = {{{"gannet", "A bird", "dives\tfrom\n\n great height", R"({"year":1999})"},
                     0.75F,
-                    {{"dense", 0.75F}}},
-                   {{"gull", "", "", "{}"}, -0.5F, {{"dense", -0.5F}}}},
+                    {{"dense", 0.75F}},
+                    {.bytes = 23}},
+                   {{"gull", "", "", "{}"}, -0.5F, {{"dense", -0.5F}}, {}}},
           .query_tokens = {.total = 4, .read = 4},
           .encode_us = 1500,
           .retrieve_us = 250,
@@ -28,6 +29,21 @@ TEST(SearchAnswerTest, TheTableHasRankScoreIdTitleAndText) {
             "              dives from great height\n"
             "  2  -0.5000  gull    \n"
             "2 hits in 1.9 ms (query to vector 1.5 ms, search 0.2 ms); query of 4 tokens\n");
+}
+
+TEST(SearchAnswerTest, ThePassageThatWasFoundIsShown) {
+  SearchAnswer answer = TwoHits();
+  answer.hits[0].passage = {.index = 1, .count = 3, .first_byte = 13, .bytes = 6};
+  answer.query_windows = 2;
+  const std::string table = RenderTable(answer, 80);
+  EXPECT_NE(table.find("              ...great\n"), std::string::npos) << table;
+  EXPECT_NE(table.find("longer than the model reads: mean of 2 windows"), std::string::npos);
+  const nlohmann::json json = nlohmann::json::parse(RenderJson(answer));
+  EXPECT_EQ(json["hits"][0]["passage"]["index"], 1);
+  EXPECT_EQ(json["hits"][0]["passage"]["count"], 3);
+  EXPECT_EQ(json["hits"][0]["passage"]["first_byte"], 13);
+  EXPECT_EQ(json["hits"][0]["passage"]["text"], "great ");
+  EXPECT_EQ(json["query_tokens"]["windows"], 2);
 }
 
 TEST(SearchAnswerTest, ACutQueryIsSaid) {
@@ -44,6 +60,7 @@ TEST(SearchAnswerTest, LongTextsEndInDotsAtACharacterAndControlCharactersDoNotRe
   answer.hits.resize(1);
   answer.hits[0].document.title = "\x1B[31mred\x07";
   answer.hits[0].document.text = std::string(64, 'x') + "\u00e9\u00e9\u00e9\u00e9";
+  answer.hits[0].passage.bytes = answer.hits[0].document.text.size();
   const std::string table = RenderTable(answer, 80);
   EXPECT_EQ(table.find('\x1B'), std::string::npos);
   EXPECT_EQ(table.find('\x07'), std::string::npos);

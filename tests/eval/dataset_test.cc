@@ -94,6 +94,70 @@ TEST_F(DatasetTest, TheFingerprintFollowsEachOfTheThreeFiles) {
   EXPECT_NE(fingerprint(), other_corpus);
 }
 
+// Rows of two tasks; one document of QASPER has no passage.
+class LocoTest : public ::testing::Test {
+ protected:
+  LocoTest() {
+    folder_.Write("documents.jsonl",
+                  "{\"pid\":\"p1\",\"passage\":\"wings\",\"dataset\":\"qasper_title\"}\n"
+                  "{\"pid\":\"p2\",\"passage\":null,\"dataset\":\"qasper_title\"}\n"
+                  "{\"pid\":\"p1\",\"passage\":\"a meeting\",\"dataset\":\"qmsum\"}\n");
+    folder_.Write("queries.jsonl", std::string(kQueries));
+  }
+
+  std::string ErrorOf(std::string_view task) const {
+    return std::string(OpenLocoTask(folder_.path(), task).status().message());
+  }
+
+  static constexpr std::string_view kQueries =
+      R"({"qid":"q1","query":"first","answer_pids":["p1"],"dataset":"qasper_title"})"
+      "\n"
+      R"({"qid":"q2","query":"second","answer_pids":["p2"],"dataset":"qasper_title"})"
+      "\n"
+      R"({"qid":"q1","query":"meet","answer_pids":["p1"],"dataset":"qmsum"})"
+      "\n";
+  const TemporaryFolder folder_;
+};
+
+TEST_F(LocoTest, ATaskHasItsOwnRowsAndLeavesOutQueriesWithoutAPassage) {
+  ASSERT_OK_AND_ASSIGN(const Dataset dataset, OpenLocoTask(folder_.path(), "qasper_title"));
+  ASSERT_EQ(dataset.queries.size(), 1u);
+  EXPECT_EQ(dataset.queries[0].text, "first");
+  EXPECT_EQ(dataset.left_out_queries, 1u);
+  ASSERT_EQ(dataset.qrels.queries().size(), 1u);
+  EXPECT_EQ(dataset.qrels.queries()[0].grades.at("p1"), 1);
+  EXPECT_EQ(CorpusOf(dataset).format, indexer::CorpusFormat::kLoco);
+  EXPECT_EQ(CorpusOf(dataset).loco_task, "qasper_title");
+  ASSERT_OK_AND_ASSIGN(const Dataset other, OpenLocoTask(folder_.path(), "qmsum"));
+  ASSERT_OK_AND_ASSIGN(const std::string one, Fingerprint(dataset));
+  ASSERT_OK_AND_ASSIGN(const std::string two, Fingerprint(other));
+  EXPECT_NE(one, two);
+}
+
+TEST_F(LocoTest, ATaskThatIsNotThereComesWithThoseThatAre) {
+  EXPECT_THAT(ErrorOf("gov_report"),
+              HasSubstr("no task \"gov_report\"; there are: qasper_title, qmsum"));
+  EXPECT_THAT(ErrorOf(""), HasSubstr("a task has to be named (--task); there are: qasper_title"));
+}
+
+TEST_F(LocoTest, BrokenRowsAreErrorsThatNameFileAndLine) {
+  for (const auto& [row, expected] : std::vector<std::pair<std::string, std::string>>{
+           {"[]", "queries.jsonl:4: not a JSON object"},
+           {R"({"qid":"q9"})", "queries.jsonl:4: no field \"dataset\""},
+           {R"({"qid":"q9","query":"x","dataset":"qmsum"})", ":4: \"answer_pids\" is no list"},
+           {R"({"qid":"q9","query":7,"answer_pids":[],"dataset":"qmsum"})",
+            ":4: \"query\" is a number, expected a string"},
+           {R"({"qid":"q9","query":"x","answer_pids":[1],"dataset":"qmsum"})",
+            ":4: \"answer_pids\" has a number, expected strings"},
+           {R"({"qid":"q9","query":"x","answer_pids":["p7"],"dataset":"qmsum"})",
+            ":4: answer \"p7\" is not in "},
+           {R"({"qid":"q1","query":"x","answer_pids":["p1"],"dataset":"qmsum"})",
+            ":4: query \"q1\" was there before"}}) {
+    folder_.Write("queries.jsonl", std::string(kQueries) + row + "\n");
+    EXPECT_THAT(ErrorOf("qmsum"), HasSubstr(expected));
+  }
+}
+
 TEST(SharedDatasetTest, CountsOfTheBeirTable) {
   GANNET_SHARED_OR_SKIP(data, "data");
   ASSERT_OK_AND_ASSIGN(const Dataset scifact, OpenDataset(data / "scifact", "test"));

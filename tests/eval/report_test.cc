@@ -26,8 +26,13 @@ Report Example() {
                        .precision = "fp32",
                        .depth = 100,
                        .rules = {},
-                       .cut_documents = 1234,
-                       .cut_queries = 1};
+                       .long_text = "windows",
+                       .documents_read = {.in_windows = 1234,
+                                          .cut = 2,
+                                          .windows = 7000,
+                                          .tokens_total = 90000,
+                                          .tokens_read = 89000},
+                       .queries_read = {.windows = 300, .tokens_total = 4000, .tokens_read = 4000}};
   report.evaluation.metrics = {{Measure::kNdcg, 10}, {Measure::kRecall, 100}};
   report.evaluation.means = {0.645082, 0.925};
   report.evaluation.missing_queries = 2;
@@ -40,7 +45,10 @@ TEST(ReportTest, TextGivesFourDecimalsAndWhatTheyDependOn) {
                     HasSubstr("scifact test, 5,183 documents, 300 queries, fingerprint d1"),
                     HasSubstr("minilm, fingerprint f2"),
                     HasSubstr("fp32, cosine similarity, at most 256 tokens"),
-                    HasSubstr("1,234 documents, 1 queries cut at 256 tokens"),
+                    HasSubstr("long texts   windows\n"),
+                    HasSubstr("5,183 in 7,000 windows, 1,234 of them in several, 2 cut; 89,000 of "
+                              "90,000 tokens read"),
+                    HasSubstr("300 in 300 windows, 0 of them in several, 0 cut; 4,000 of 4,000 "),
                     HasSubstr("a document with the query's id is dropped"),
                     HasSubstr("2 missing queries count as zero"), Not(HasSubstr("UTF-8"))));
 }
@@ -50,7 +58,7 @@ TEST(ReportTest, TextNamesRepairsAndStoredDocumentsOnlyWhereThereAreSome) {
   report.provenance.replaced_sequences = 3;
   report.provenance.documents_stored_before = 5000;
   EXPECT_THAT(ReportText(report), AllOf(HasSubstr("3 ill-formed UTF-8 sequences replaced"),
-                                        HasSubstr("5,000 documents were stored before")));
+                                        HasSubstr("5,000 more were stored before")));
 }
 
 TEST(ReportTest, JsonCarriesTheSameInFullPrecision) {
@@ -61,7 +69,11 @@ TEST(ReportTest, JsonCarriesTheSameInFullPrecision) {
   EXPECT_EQ(json["dataset"]["documents"], 5183);
   EXPECT_EQ(json["model"]["fingerprint"], "f2");
   EXPECT_EQ(json["model"]["precision"], "fp32");
-  EXPECT_EQ(json["cut"]["documents"], 1234);
+  EXPECT_EQ(json["cut"]["documents"], 2);
+  EXPECT_EQ(json["long_text"]["strategy"], "windows");
+  EXPECT_EQ(json["long_text"]["documents"]["windows"], 7000);
+  EXPECT_EQ(json["long_text"]["documents"]["tokens_read"], 89000);
+  EXPECT_EQ(json["long_text"]["queries"]["tokens_total"], 4000);
   EXPECT_EQ(json["rules"]["identical_ids"], "dropped");
   EXPECT_EQ(json["rules"]["depth"], 100);
   EXPECT_EQ(json["queries"]["missing"], 2);

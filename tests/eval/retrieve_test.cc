@@ -102,7 +102,7 @@ TEST_F(RetrieveTest, AnswersEveryQueryInOrderBlockByBlock) {
   EXPECT_THAT(Ids(retrieval.run.rankings[1]), ElementsAre("d1", "d0"));
   EXPECT_THAT(Ids(retrieval.run.rankings[2]), ElementsAre("d10", "d9"));
   EXPECT_EQ(retrieval.run.rankings[2].documents[1].score, -1);
-  EXPECT_EQ(retrieval.cut_queries, 1u);
+  EXPECT_EQ(retrieval.queries.cut, 1u);
   EXPECT_THAT(progress_, ElementsAre(2u, 3u));
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/status.h"
+#include "ranker/found_passage.h"
 #include "tests/testing/shared_data.h"
 #include "tests/testing/word_embedder.h"
 
@@ -72,6 +73,50 @@ TEST_F(SearcherTest, AQueryThatCannotBeEmbeddedLeavesTheOthersTheirHits) {
   EXPECT_EQ(results[0].hits.at(0).id, "d1");
   EXPECT_TRUE(results[2].status.ok());
   EXPECT_EQ(results[2].hits.at(0).id, "d0");
+}
+
+TEST_F(SearcherTest, ALongQueryHasTheMeanOfItsWindows) {
+  ASSERT_OK_AND_ASSIGN(const Searcher searcher, Searcher::Make(model_, *collection_));
+  std::string query = "gannets dive from great height";
+  for (int i = 0; i < 12; ++i) query += " filler" + std::to_string(i);
+  query += " cold sea";  // The model reads 16 words.
+  const std::vector<std::string_view> queries = {query};
+  ASSERT_OK_AND_ASSIGN(const auto results, searcher.Search(queries, 2, pool_));
+  EXPECT_EQ(results[0].query_windows, 2u);
+  EXPECT_EQ(results[0].query_tokens.read, 19u);
+  ASSERT_EQ(results[0].hits.size(), 2u);
+  EXPECT_EQ(results[0].hits[0].id, "d0");
+  EXPECT_EQ(results[0].hits[1].id, "d1");
+}
+
+TEST_F(SearcherTest, HitsNameTheirPassageAsAPartOfTheText) {
+  const std::string text = "waves and wind and waves; the lighthouse stands alone";
+  const std::vector<std::string_view> parts = {"The lamp waves and wind and waves",
+                                               "the lighthouse stands alone"};
+  ASSERT_OK_AND_ASSIGN(const auto vectors,
+                       model_.Embed(parts, encoder::TextRole::kDocument, pool_));
+  const size_t title = std::string_view("The lamp ").size();
+  const std::vector<indexer::EmbeddedDocument> documents = {
+      {.document = {"lamp", "The lamp", text, "{}"},
+       .passages = {{.bytes = parts[0].size()},
+                    {.first_byte = title + text.find("the light"), .bytes = parts[1].size()}},
+       .vectors = vectors.values}};
+  ASSERT_OK(collection_->Put(documents));
+  ASSERT_OK_AND_ASSIGN(const Searcher searcher, Searcher::Make(model_, *collection_));
+  const std::vector<std::string_view> queries = {"lighthouse alone", "wind and waves"};
+  ASSERT_OK_AND_ASSIGN(const auto results, searcher.Search(queries, 1, pool_));
+  const indexer::Document& document = documents[0].document;
+  ASSERT_OK_AND_ASSIGN(const FoundPassage second,
+                       LocatePassage(*collection_, results[0].hits[0], document));
+  EXPECT_EQ(second, (FoundPassage{1, 2, text.find("the light"), parts[1].size()}));
+  ASSERT_OK_AND_ASSIGN(const FoundPassage first,
+                       LocatePassage(*collection_, results[1].hits[0], document));
+  EXPECT_EQ(first, (FoundPassage{0, 2, 0, parts[0].size() - title}));
+
+  Hit stray = results[0].hits[0];
+  stray.passage = 2;
+  EXPECT_EQ(LocatePassage(*collection_, stray, document).status().code(),
+            absl::StatusCode::kDataLoss);
 }
 
 TEST_F(SearcherTest, AnotherModelIsRefusedNamingBoth) {

@@ -71,6 +71,7 @@ TEST_F(HandlerTest, SaysHowMuchOfTheQueryWasRead) {
   ASSERT_OK_AND_ASSIGN(const v1::SearchResponse cut, Search(Request("a cat in a zoo")));
   EXPECT_EQ(cut.query_tokens().total(), 14u);
   EXPECT_EQ(cut.query_tokens().read(), 8u);
+  EXPECT_EQ(cut.query_tokens().windows(), 1u);
 }
 
 TEST_F(HandlerTest, TimingsAddUp) {
@@ -95,6 +96,20 @@ TEST_F(HandlerTest, ViewDecidesWhatHitsCarry) {
     EXPECT_EQ(hit.metadata_json(), has_document ? R"({"serial":9007199254740993})" : "");
     EXPECT_EQ(hit.text(), view == v1::DOCUMENT_VIEW_FULL ? "cat" : "");
   }
+}
+
+TEST_F(HandlerTest, HitsNameTheirPassage) {
+  v1::SearchRequest request = Request("cat");
+  ASSERT_OK_AND_ASSIGN(const v1::SearchResponse full, Search(request));
+  const v1::Passage& passage = full.hits(0).passage();
+  EXPECT_EQ(passage.index(), 0u);
+  EXPECT_EQ(passage.count(), 1u);
+  EXPECT_EQ(passage.first_byte(), 0u);
+  EXPECT_EQ(passage.bytes(), 3u);  // "cat", without the title "A cat".
+  request.set_view(v1::DOCUMENT_VIEW_ID_ONLY);
+  ASSERT_OK_AND_ASSIGN(const v1::SearchResponse ids, Search(request));
+  EXPECT_TRUE(ids.hits(0).has_passage());
+  EXPECT_EQ(ids.hits(0).passage().count(), 0u);
 }
 
 TEST_F(HandlerTest, ReturnsAtMostK) {

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/thread_pool.h"
+#include "indexer/job/corpus_reader.h"
 
 namespace gannet::service {
 
@@ -85,6 +86,13 @@ absl::StatusOr<indexer::SearchAnswer> MemoryCollection::Search(
 
 absl::StatusOr<indexer::Document> MemoryCollection::Get(indexer::DocumentKey key) const {
   return documents_.at(key);
+}
+
+absl::StatusOr<std::vector<indexer::Passage>> MemoryCollection::GetPassages(
+    indexer::DocumentKey key) const {
+  const size_t bytes = indexer::EmbeddedText(documents_.at(key)).size();
+  return std::vector<indexer::Passage>{
+      {.first_byte = 0, .bytes = bytes, .first_token = 0, .tokens = bytes}};
 }
 
 absl::StatusOr<std::string> MemoryCollection::GetId(indexer::DocumentKey key) const {

@@ -73,6 +73,8 @@ class MemoryCollection final : public testing::UnimplementedCollection {
   absl::StatusOr<indexer::SearchAnswer> Search(
       std::span<const float> query, const indexer::CollectionSearch& search) const override;
   absl::StatusOr<indexer::Document> Get(indexer::DocumentKey key) const override;
+  absl::StatusOr<std::vector<indexer::Passage>> GetPassages(
+      indexer::DocumentKey key) const override;
   absl::StatusOr<std::string> GetId(indexer::DocumentKey key) const override;
 
  private:

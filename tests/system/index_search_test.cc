@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -66,14 +67,49 @@ TEST_F(IndexSearchTest, AnswersWithTheDocumentItself) {
   EXPECT_THAT(table.output, HasSubstr("3 hits in "));
 }
 
-TEST_F(IndexSearchTest, AQueryLongerThanTheModelIsReadUpToItsLimitAndSaysSo) {
+std::string Repeated(std::string_view word, int times) {
+  std::string text;
+  for (int i = 0; i < times; ++i) text += word;
+  return text;
+}
+
+TEST_F(IndexSearchTest, ALongQueryIsReadInWindowsOrCutAsTheDocumentsAre) {
+  const std::string query = Repeated("sea ", 60);
   ASSERT_EQ(Index(kCorpus).exit_code, 0);
-  std::string query;
-  for (int i = 0; i < 60; ++i) query += "sea ";
   const Outcome found = RunGannet({"search", "--collection", Collection(), query, "--json"});
   const nlohmann::json answer = nlohmann::json::parse(found.output);
   EXPECT_EQ(answer["query_tokens"]["total"], 62);
-  EXPECT_EQ(answer["query_tokens"]["read"], 48);
+  EXPECT_EQ(answer["query_tokens"]["read"], 62);
+  EXPECT_EQ(answer["query_tokens"]["windows"], 2);
+
+  std::filesystem::remove_all(Collection());
+  ASSERT_EQ(Index(kCorpus, {"--long-text", "truncate"}).exit_code, 0);
+  const Outcome cut = RunGannet({"search", "--collection", Collection(), query, "--json"});
+  EXPECT_EQ(nlohmann::json::parse(cut.output)["query_tokens"]["read"], 48);
+}
+
+TEST_F(IndexSearchTest, TheWindowThatAnswersIsFoundAndShown) {
+  const std::string corpus = "{\"_id\":\"long\",\"title\":\"Stones\",\"text\":\"" +
+                             Repeated("stone ", 50) + "the bird of the river\"}\n";
+  const Outcome indexed = Index(corpus + std::string(kCorpus), {"--window-size", "12"});
+  ASSERT_EQ(indexed.exit_code, 0) << indexed.errors;
+  EXPECT_THAT(indexed.output, HasSubstr("1 documents were read in 6 windows"));
+  const Outcome found = RunGannet(
+      {"search", "--collection", Collection(), "the bird of the river", "-k", "4", "--json"});
+  const nlohmann::json answer = nlohmann::json::parse(found.output);
+  for (const auto& hit : answer["hits"]) {
+    if (hit["id"] != "long") continue;
+    EXPECT_EQ(hit["passage"]["count"], 6);
+    EXPECT_EQ(hit["passage"]["index"], 5);
+    const std::string text = hit["passage"]["text"];
+    EXPECT_TRUE(text.ends_with("the bird of the river")) << text;
+    EXPECT_EQ(hit["text"].get<std::string>().substr(hit["passage"]["first_byte"]), text);
+  }
+  const Outcome other = Index(corpus, {"--long-text", "truncate"});
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_THAT(other.errors, HasSubstr("made with long texts as windows of 12 tokens, not as "
+                                      "truncated"));
+  EXPECT_EQ(Index(corpus).exit_code, 0) << "a job without flags goes by the collection's";
 }
 
 TEST_F(IndexSearchTest, ABadLineStopsTheJobAndIsNamed) {

@@ -32,6 +32,9 @@ class UnimplementedCollection : public indexer::Collection {
   absl::StatusOr<indexer::StoredDocument> GetStored(indexer::DocumentKey) const override {
     return No();
   }
+  absl::StatusOr<std::vector<indexer::Passage>> GetPassages(indexer::DocumentKey) const override {
+    return No();
+  }
   absl::StatusOr<std::optional<indexer::DocumentKey>> FindKey(std::string_view) const override {
     return No();
   }

@@ -126,6 +126,7 @@ TEST(TfBundleTest, KnowsWhatTransformersCallsAVariable) {
             "doc_bert.doc_encoder.layer.12.output.LayerNorm.gamma");
   EXPECT_EQ(FromTfName("bert/embeddings/token_type_embeddings"),
             "bert.embeddings.token_type_embeddings.weight");
+  EXPECT_EQ(FromTfName("cls/layer_norm/gamma"), "cls.layer_norm.gamma");
   EXPECT_EQ(FromTfName("combine_reps_attention/context_vector"),
             "combine_reps_attention.context_vector");
 }

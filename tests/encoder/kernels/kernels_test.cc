@@ -14,6 +14,7 @@
 #include "encoder/kernels/quantize.h"
 #include "encoder/kernels/reference.h"
 #include "encoder/kernels/row_ops.h"
+#include "encoder/kernels/vnni_internal.h"
 #include "tests/testing/shared_data.h"
 
 namespace gannet::encoder::kernels {
@@ -68,6 +69,29 @@ TEST_P(EveryTarget, GeluEqualsTheFormula) {
   for (size_t i = 0; i < x.size(); ++i) {
     EXPECT_NEAR(got[i], want[i], 2.5e-7 * std::max(1.0F, std::abs(x[i]))) << x[i];
   }
+}
+
+TEST_P(EveryTarget, RoundedGeluIsNearTheFormula) {
+  std::vector<float> x;
+  for (float v = -12; v <= 12; v += 0.001F) x.push_back(v);
+  std::vector<float> want = x;
+  reference::Gelu(want);
+  std::vector<float> got = x;
+  RoundedGelu(got);
+  for (size_t i = 0; i < x.size(); ++i) {
+    EXPECT_NEAR(got[i], want[i], 2.5e-4 * std::max(1.0F, std::abs(x[i]))) << x[i];
+  }
+  float bad[] = {NAN, INFINITY, -INFINITY};
+  RoundedGelu(bad);
+  for (const float v : bad) EXPECT_FALSE(std::isfinite(v) && v != 0) << v;
+  EXPECT_TRUE(std::isnan(bad[0]));
+}
+
+TEST(ActivationTest, OnlyTheExactGeluHasARoundedForm) {
+  EXPECT_EQ(ActivationFor(Precision::kFp32, Gelu), Gelu);
+  EXPECT_EQ(ActivationFor(Precision::kBf16, Gelu), RoundedGelu);
+  EXPECT_EQ(ActivationFor(Precision::kInt8, Gelu), RoundedGelu);
+  EXPECT_EQ(ActivationFor(Precision::kInt8, GeluTanh), GeluTanh);
 }
 
 TEST_P(EveryTarget, GeluTanhEqualsTheFormula) {
@@ -552,6 +576,51 @@ TEST_P(EveryTarget, DequantisedSumsEqualTheFormula) {
   }
 }
 
+// Σ_k x_rk w_kc by plain loops, scaled back by Dequantize: what Vnni promises byte for byte.
+TEST(VnniTest, HasTheBytesOfPlainIntegerSums) {
+  const Vnni* vnni = NativeVnni();
+  if (vnni == nullptr) GTEST_SKIP() << "this machine has no VNNI of 512 bits";
+  constexpr size_t kPanel = Vnni::kPanel, kInputsPerStep = Vnni::kDepth;
+  for (const size_t depth : {1, 3, 96}) {
+    const size_t inputs = depth * kInputsPerStep;
+    std::mt19937 generator(static_cast<unsigned>(depth));
+    std::vector<uint8_t> x(Vnni::kMostRows * inputs);
+    std::vector<int8_t> panel(depth * kPanel * kInputsPerStep);
+    for (uint8_t& v : x) v = static_cast<uint8_t>(generator());
+    for (int8_t& v : panel) v = static_cast<int8_t>(generator());
+    const std::vector<float> scale = RandomVector(kPanel, 23), bias = RandomVector(kPanel, 24);
+    std::vector<int32_t> sum(kPanel);
+    std::vector<int32_t> products(Vnni::kMostRows * kPanel);
+    for (size_t k = 0; k < inputs; ++k) {
+      for (size_t c = 0; c < kPanel; ++c) {
+        const int8_t w =
+            panel[(k / kInputsPerStep * kPanel + c) * kInputsPerStep + k % kInputsPerStep];
+        sum[c] += w;
+        for (size_t r = 0; r < Vnni::kMostRows; ++r)
+          products[r * kPanel + c] += x[r * inputs + k] * w;
+      }
+    }
+    const std::vector<RowScale> rows = {{0.01F, 77}, {0.5F, 0}, {1, 255},
+                                        {0.25F, 1},  {2, 128},  {3, 9}};
+    const ColumnScales columns{scale, sum, bias};
+    for (size_t count = 1; count <= Vnni::kMostRows; ++count) {
+      std::vector<float> want(count * kPanel), got(count * kPanel);
+      Dequantize(products.data(), std::span(rows).first(count), columns, want.data(), kPanel);
+      vnni->multiply(x.data(), std::span(rows).first(count), panel.data(), depth, columns, kPanel,
+                     got.data(), kPanel);
+      EXPECT_TRUE(SameBytes(got, want)) << depth << " steps, rows " << count;
+      for (const size_t width : {1, 15, 16, 63}) {
+        std::fill(got.begin(), got.end(), -1.0F);
+        vnni->multiply(x.data(), std::span(rows).first(count), panel.data(), depth, columns, width,
+                       got.data(), kPanel);
+        for (size_t i = 0; i < got.size(); ++i) {
+          EXPECT_EQ(got[i], i % kPanel < width ? want[i] : -1.0F) << i << ", width " << width;
+        }
+      }
+    }
+  }
+}
+
 class PackedLinearTest : public ::testing::TestWithParam<Precision> {
  protected:
   // How far a product of random values may be from the exact one, relative to its size.
@@ -644,7 +713,9 @@ TEST_P(PackedLinearTest, PartsOfTheOutputsHaveTheBytesOfTheWhole) {
                          PackedLinear::Pack(weight, bias, inputs, outputs, GetParam()));
     const size_t parts = linear.column_parts();
     EXPECT_EQ(outputs % parts, 0u);
-    if (linear.path().find("brg") != std::string::npos && outputs % 64 == 0) {
+    const bool by_blocks = linear.path().find("brg") != std::string::npos ||
+                           linear.path().find("vnni") != std::string::npos;
+    if (by_blocks && outputs % 64 == 0) {
       EXPECT_EQ(parts, outputs / 64) << linear.path();
     }
     for (const size_t rows : {1, 7, 17}) {

@@ -107,6 +107,9 @@ TEST_F(ChangesTest, DocumentsAreFoundByTheirBestPassage) {
                          collection_->Search(std::vector<float>{0.6F, 0.8F}, {.k = 1}));
     EXPECT_EQ(tie.documents[0].passage, 1u) << "the first of equal ones";
     ASSERT_OK_AND_ASSIGN(const StoredDocument stored, collection_->GetStored(KeyOf("long")));
+    ASSERT_OK_AND_ASSIGN(const auto passages, collection_->GetPassages(KeyOf("long")));
+    EXPECT_EQ(passages, stored.passages);
+    EXPECT_EQ(collection_->GetPassages(999).status().code(), absl::StatusCode::kNotFound);
     EXPECT_EQ(stored.passages.size(), 4u);
     EXPECT_EQ(stored.passages[3].first_token, 3u);
     Open({.access = Access::kWrite});
@@ -335,6 +338,12 @@ TEST_F(ChangesTest, OtherFormatsAndIndexesAreRefusedNamingBoth) {
       Collection::OpenOrCreate(path, MadeSchema(kDimension, VectorFormat::kFp32, "Flat")).status();
   EXPECT_EQ(index.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(base::Message(index)), HasSubstr("\"\", not \"Flat\""));
+  CollectionSchema truncated = MadeSchema(kDimension);
+  truncated.long_text.strategy = encoder::LongTextOptions::Strategy::kTruncate;
+  const absl::Status long_text = Collection::OpenOrCreate(path, truncated).status();
+  EXPECT_EQ(long_text.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(base::Message(long_text)),
+              HasSubstr("long texts as windows, not as truncated"));
   for (const auto& [name, expected] :
        {std::pair<std::string, std::string>{"HNSW1", "HNSW1"},
         {"IVF16,PQ3", "PQ of 3 blocks does not divide dimension 2"}}) {

@@ -103,6 +103,23 @@ TEST_F(CorpusReaderTest, BadRowsAreNamedAndPassedOver) {
   }
 }
 
+TEST_F(CorpusReaderTest, ReadsTheRowsOfALocoTaskThatHaveAPassage) {
+  const auto path = folder_.Write("documents.jsonl",
+                                  "{\"pid\":\"p1\",\"passage\":\"one\",\"dataset\":\"qmsum\"}\n"
+                                  "{\"pid\":\"p2\",\"passage\":\"two\",\"dataset\":\"other\"}\n"
+                                  "{\"pid\":\"p3\",\"passage\":null,\"dataset\":\"qmsum\"}\n"
+                                  "{\"passage\":\"four\",\"dataset\":\"qmsum\"}\n");
+  ASSERT_OK_AND_ASSIGN(
+      CorpusReader reader,
+      CorpusReader::Open({.inputs = {path}, .format = CorpusFormat::kLoco, .loco_task = "qmsum"}));
+  ASSERT_OK_AND_ASSIGN(const auto first, reader.Next());
+  EXPECT_EQ(*first, (Document{"p1", "", "one", R"({"dataset":"qmsum"})"}));
+  EXPECT_THAT(std::string(base::Message(reader.Next().status())),
+              HasSubstr("documents.jsonl:4: field pid: missing or empty"));
+  ASSERT_OK_AND_ASSIGN(const auto end, reader.Next());
+  EXPECT_FALSE(end.has_value());
+}
+
 TEST_F(CorpusReaderTest, ReadsTrecText) {
   const auto path = folder_.Write(
       "FT911_1",
@@ -205,10 +222,10 @@ TEST_F(CorpusReaderTest, TellsTheFormatByNameOrContentAndRefusesAMixture) {
   EXPECT_EQ(format_of("notes.md", "no tab"), "text");
   EXPECT_THAT(format_of("data", "no tab"),
               AllOf(HasSubstr("data: neither name nor content tells the format"),
-                    HasSubstr("jsonl, tsv, trec, text")));
+                    HasSubstr("jsonl, tsv, trec, loco, text")));
   for (const std::string name : {"x.parquet", "x"}) {
     EXPECT_THAT(format_of(name, "PAR1...."),
-                AllOf(HasSubstr("Parquet is not read"), HasSubstr("jsonl, tsv, trec, text")));
+                AllOf(HasSubstr("Parquet is not read"), HasSubstr("jsonl, tsv, trec, loco, text")));
   }
 
   folder_.Write("c/a.jsonl", "{\"_id\":\"a\"}\n");
@@ -287,6 +304,24 @@ TEST(EmbeddedTextTest, TitleAndTextAreJoinedAsBeirDoes) {
   EXPECT_EQ(EmbeddedText({"i", "", "text\n", "{}"}), "text");
   EXPECT_EQ(EmbeddedText({"i", "Title", "", "{}"}), "Title");
   EXPECT_EQ(EmbeddedText({"i", "", "", "{}"}), "");
+}
+
+TEST(EmbeddedTextTest, ItsBytesAreFoundInTheText) {
+  for (const auto& [title, text] :
+       std::vector<std::pair<std::string, std::string>>{{"Title", "the text"},
+                                                        {" Title", "  the text "},
+                                                        {"", " \n the text"},
+                                                        {"  ", "text"}}) {
+    const Document document{"i", title, text, "{}"};
+    const std::string embedded = EmbeddedText(document);
+    const size_t at = embedded.find("text");
+    EXPECT_EQ(TextByte(document, at), text.find("text")) << embedded;
+    EXPECT_EQ(TextByte(document, at + 4), text.find("text") + 4);
+    EXPECT_EQ(TextByte(document, 1000), text.size());
+  }
+  EXPECT_EQ(TextByte({"i", "Title", "text", "{}"}, 0), 0u);
+  EXPECT_EQ(TextByte({"i", "Title", "text", "{}"}, 5), 0u);
+  EXPECT_EQ(TextByte({"i", "Title", "", "{}"}, 5), 0u);
 }
 
 }  // namespace

@@ -131,12 +131,48 @@ TEST_F(IndexJobTest, IllFormedUtf8IsReplacedAndCounted) {
   EXPECT_TRUE(stored);
 }
 
-TEST_F(IndexJobTest, CutTextsAreCounted) {
+// One document of so many words.
+std::string DocumentOf(int words) {
   std::string text;
-  for (int i = 0; i < 17; ++i) text += "sea ";
-  ASSERT_OK_AND_ASSIGN(const IndexReport report,
-                       Index("{\"_id\":\"a\",\"text\":\"" + text + "\"}\n"));
+  for (int i = 0; i < words; ++i) text += fmt::format("w{} ", i);
+  return fmt::format("{{\"_id\":\"a{}\",\"text\":\"{}\"}}\n", words, text);
+}
+
+TEST_F(IndexJobTest, LongTextsAreStoredInWindows) {
+  ASSERT_OK_AND_ASSIGN(const IndexReport report, Index(DocumentOf(17) + DocumentOf(16)));
+  EXPECT_EQ(report.counts.long_texts, 1u);
+  EXPECT_EQ(report.counts.cut_texts, 0u);
+  EXPECT_EQ(report.counts.windows, 3u);
+  EXPECT_EQ(report.counts.tokens_total, 33u);
+  EXPECT_EQ(report.counts.tokens_read, 33u);
+  const EmbeddedDocument& document = collection_.documents().at(0);
+  ASSERT_EQ(document.passages.size(), 2u);
+  EXPECT_EQ(document.vectors.size(), 2 * model_.dimension());
+  EXPECT_EQ(document.passages[0].first_token, 0u);
+  EXPECT_EQ(document.passages[1].first_token + document.passages[1].tokens, 17u);
+  EXPECT_EQ(document.passages[1].first_byte + document.passages[1].bytes,
+            EmbeddedText(document.document).size());
+  EXPECT_EQ(collection_.documents().at(1).passages.size(), 1u);
+}
+
+TEST_F(IndexJobTest, ACollectionOfTruncatedTextsCutsAndCountsThem) {
+  CollectionSchema schema = CollectionSchema::Of(model_);
+  schema.long_text.strategy = encoder::LongTextOptions::Strategy::kTruncate;
+  collection_ = LedgerCollection(schema);
+  ASSERT_OK_AND_ASSIGN(const IndexReport report, Index(DocumentOf(17)));
   EXPECT_EQ(report.counts.cut_texts, 1u);
+  EXPECT_EQ(report.counts.long_texts, 0u);
+  EXPECT_EQ(report.counts.tokens_total, 17u);
+  EXPECT_EQ(report.counts.tokens_read, 16u);
+  EXPECT_EQ(collection_.documents().at(0).passages.size(), 1u);
+}
+
+TEST_F(IndexJobTest, OptionsThatTheModelHasNoAnswerToEndTheJob) {
+  CollectionSchema schema = CollectionSchema::Of(model_);
+  schema.long_text = {.strategy = encoder::LongTextOptions::Strategy::kTruncate, .size = 4};
+  collection_ = LedgerCollection(schema);
+  EXPECT_EQ(Index(kThree).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(collection_.size(), 0u);
 }
 
 TEST_F(IndexJobTest, AnotherModelIsRefused) {
@@ -148,7 +184,7 @@ TEST_F(IndexJobTest, AnotherModelIsRefused) {
 
 // ---- Going on.
 
-// Records of which some are bad, some repeat an id and some cannot be embedded.
+// Records of which some are bad, some repeat an id, some cannot be embedded and some are long.
 std::string LongCorpus(int records) {
   std::string corpus;
   for (int i = 0; i < records; ++i) {
@@ -159,7 +195,9 @@ std::string LongCorpus(int records) {
     } else if (i % 23 == 22) {
       corpus += fmt::format("{{\"_id\":\"d{}\",\"text\":\"unspeakable\"}}\n", i);
     } else {
-      corpus += fmt::format("{{\"_id\":\"d{}\",\"text\":\"gull {} sea\",\"n\":{}}}\n", i, i % 7, i);
+      std::string text = fmt::format("gull {} sea", i % 7);
+      for (int w = 0; w < i % 4 * 9; ++w) text += fmt::format(" w{}", w);
+      corpus += fmt::format("{{\"_id\":\"d{}\",\"text\":\"{}\",\"n\":{}}}\n", i, text, i);
     }
   }
   return corpus;
@@ -171,6 +209,7 @@ void ExpectSameDocuments(const LedgerCollection& a, const LedgerCollection& b) {
     const auto other = b.documents().find(key);
     ASSERT_NE(other, b.documents().end()) << key;
     EXPECT_EQ(document.document, other->second.document);
+    EXPECT_EQ(document.passages, other->second.passages);
     EXPECT_EQ(document.vectors, other->second.vectors);
     EXPECT_EQ(document.ordinal, other->second.ordinal);
   }

@@ -46,12 +46,15 @@ TEST(JobLedgerTest, ComesBackFromJson) {
                          .counts = {.documents = 9,
                                     .unchanged = 1,
                                     .empty_texts = 2,
+                                    .long_texts = 8,
                                     .cut_texts = 3,
                                     .other_shards = 4,
                                     .replaced_sequences = 5,
                                     .skipped_records = 6,
                                     .skipped_examples = {"one", "two"},
-                                    .tokens_read = 7}};
+                                    .tokens_total = 17,
+                                    .tokens_read = 7,
+                                    .windows = 11}};
   ASSERT_OK_AND_ASSIGN(const JobLedger again, JobLedger::Parse(ledger.ToJson()));
   EXPECT_EQ(again, ledger);
   EXPECT_EQ(JobLedger::Parse("{}").status().code(), absl::StatusCode::kDataLoss);

@@ -90,6 +90,15 @@ TEST(RecordTest, WhatACollectionKnowsOfItselfReturnsAsItWas) {
   EXPECT_EQ(DecodeSegments("[{}]").status().code(), absl::StatusCode::kDataLoss);
 }
 
+TEST(RecordTest, ASchemaWithoutAWordOnLongTextsIsOneOfTruncatedTexts) {
+  std::string text = EncodeSchema({});
+  const size_t begin = text.find("\"long_text\":");
+  ASSERT_NE(begin, std::string::npos);
+  text.erase(begin, text.find("},", begin) + 2 - begin);
+  ASSERT_OK_AND_ASSIGN(const CollectionSchema decoded, DecodeSchema(text));
+  EXPECT_EQ(decoded.long_text.strategy, encoder::LongTextOptions::Strategy::kTruncate);
+}
+
 TEST(RecordTest, SchemasReturnAsTheyWereAndOtherVersionsAreRefused) {
   const CollectionSchema schema{
       .model_folder = "/models/m",
@@ -101,6 +110,10 @@ TEST(RecordTest, SchemasReturnAsTheyWereAndOtherVersionsAreRefused) {
       .dimension = 384,
       .similarity = encoder::Similarity::kDot,
       .vector_format = VectorFormat::kFp16,
+      .long_text = {.strategy = encoder::LongTextOptions::Strategy::kLateChunking,
+                    .size = 64,
+                    .stride = 32,
+                    .ends = encoder::LongTextOptions::Ends::kSentences},
       .index = "HNSW8,SQ8"};
   const std::string text = EncodeSchema(schema);
   ASSERT_OK_AND_ASSIGN(const CollectionSchema decoded, DecodeSchema(text));
@@ -114,6 +127,7 @@ TEST(RecordTest, SchemasReturnAsTheyWereAndOtherVersionsAreRefused) {
   EXPECT_EQ(decoded.similarity, schema.similarity);
   EXPECT_EQ(decoded.vector_format, schema.vector_format);
   EXPECT_EQ(decoded.index, schema.index);
+  EXPECT_EQ(decoded.long_text, schema.long_text);
   EXPECT_EQ(DecodeSchema("{").status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(DecodeSchema("{}").status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(DecodeSchema(R"({"version":99})").status().code(),

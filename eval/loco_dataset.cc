@@ -1,0 +1,120 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+#include "absl/functional/function_ref.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "base/utf8.h"
+#include "eval/dataset.h"
+#include "eval/json_fields.h"
+#include "eval/lines.h"
+
+namespace gannet::eval {
+namespace {
+
+using Json = nlohmann::json;
+
+// Calls `take` with every row of a file and its `dataset`; errors get the row's place.
+absl::Status ForEachRow(
+    const std::filesystem::path& path, size_t& replaced_sequences,
+    absl::FunctionRef<absl::Status(const Json& row, const std::string& task)> take) {
+  GANNET_ASSIGN_OR_RETURN(const base::MappedFile file, base::MappedFile::Open(path));
+  Lines lines(file.bytes());
+  std::string_view line;
+  while (lines.Next(line)) {
+    if (IsBlank(line)) continue;
+    const base::RepairedText repaired = base::RepairUtf8(line);
+    const Json row = Json::parse(repaired.text, nullptr, /*allow_exceptions=*/false);
+    const auto task = row.is_object() ? StringField(row, "dataset")
+                                      : absl::InvalidArgumentError("not a JSON object");
+    const absl::Status status = task.ok() ? take(row, *task) : task.status();
+    if (!status.ok()) {
+      return base::Annotate(status, fmt::format("{}:{}", path.string(), lines.number()));
+    }
+    replaced_sequences += repaired.replaced;
+  }
+  return absl::OkStatus();
+}
+
+// The documents of a task: id -> whether it has a passage.
+using Passages = std::unordered_map<std::string, bool>;
+
+absl::StatusOr<Passages> ReadPassages(const Dataset& dataset) {
+  Passages passages;
+  size_t counted_by_the_reader = 0;
+  GANNET_RETURN_IF_ERROR(
+      ForEachRow(dataset.CorpusFile(), counted_by_the_reader,
+                 [&](const Json& row, const std::string& task) -> absl::Status {
+                   if (task != dataset.task) return absl::OkStatus();
+                   GANNET_ASSIGN_OR_RETURN(std::string id, StringField(row, "pid"));
+                   const auto passage = row.find("passage");
+                   passages[std::move(id)] = passage != row.end() && !passage->is_null();
+                   return absl::OkStatus();
+                 }));
+  return passages;
+}
+
+// Adds a query and its judgments; one none of whose answers has a passage is left out.
+absl::Status TakeQuery(const Json& row, const Passages& passages, Dataset& dataset) {
+  GANNET_ASSIGN_OR_RETURN(std::string id, StringField(row, "qid"));
+  GANNET_ASSIGN_OR_RETURN(std::string text, StringField(row, "query"));
+  const auto answers = row.find("answer_pids");
+  if (answers == row.end() || !answers->is_array()) {
+    return absl::InvalidArgumentError("\"answer_pids\" is no list");
+  }
+  size_t relevant = 0;
+  for (const Json& answer : *answers) {
+    if (!answer.is_string()) {
+      return absl::InvalidArgumentError(
+          fmt::format("\"answer_pids\" has a {}, expected strings", answer.type_name()));
+    }
+    const auto found = passages.find(answer.get<std::string>());
+    if (found == passages.end()) {
+      return absl::InvalidArgumentError(fmt::format(
+          "answer \"{}\" is not in {}", answer.get<std::string>(), dataset.CorpusFile().string()));
+    }
+    if (!found->second) continue;
+    dataset.qrels.Judge(id, found->first, 1);
+    ++relevant;
+  }
+  if (relevant == 0) {
+    ++dataset.left_out_queries;
+  } else {
+    dataset.queries.push_back({.id = std::move(id), .text = std::move(text)});
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Dataset> OpenLocoTask(const std::filesystem::path& folder, std::string_view task) {
+  Dataset dataset;
+  dataset.folder = folder;
+  dataset.task = task.empty() ? "?" : task;
+  GANNET_ASSIGN_OR_RETURN(const Passages passages, ReadPassages(dataset));
+  std::set<std::string> tasks, ids;
+  GANNET_RETURN_IF_ERROR(ForEachRow(
+      dataset.QueriesFile(), dataset.replaced_sequences,
+      [&](const Json& row, const std::string& of_row) -> absl::Status {
+        tasks.insert(of_row);
+        if (of_row != dataset.task) return absl::OkStatus();
+        GANNET_ASSIGN_OR_RETURN(const std::string id, StringField(row, "qid"));
+        if (!ids.insert(id).second) {
+          return absl::InvalidArgumentError(fmt::format("query \"{}\" was there before", id));
+        }
+        return TakeQuery(row, passages, dataset);
+      }));
+  if (!tasks.contains(dataset.task)) {
+    return absl::NotFoundError(fmt::format(
+        "{}: {}; there are: {}", dataset.QueriesFile().string(),
+        task.empty() ? "a task has to be named (--task)" : fmt::format("no task \"{}\"", task),
+        fmt::join(tasks, ", ")));
+  }
+  return dataset;
+}
+
+}  // namespace gannet::eval
