@@ -2,13 +2,10 @@
 
 #include <cstddef>
 
+#include "encoder/code/word_character.h"
+
 namespace gannet::encoder {
 namespace {
-
-bool IsWord(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
-}
 
 bool IsWhiteSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
@@ -29,7 +26,7 @@ std::vector<ByteSpan> LexicalTokens(std::string_view code) {
   std::vector<ByteSpan> tokens;
   for (size_t i = 0; i < code.size();) {
     const size_t begin = i;
-    while (i < code.size() && IsWord(code[i])) ++i;
+    while (i < code.size() && IsWordCharacter(code[i])) ++i;
     if (i == begin) ++i;
     if (!IsWhiteSpace(code[begin])) {
       tokens.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(i)});

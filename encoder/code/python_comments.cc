@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "encoder/code/word_character.h"
+
 namespace gannet::encoder {
 namespace {
 
@@ -15,12 +17,6 @@ enum class TokenKind { kIndent, kNewLine, kComment, kString, kOther };
 constexpr std::string_view kSpaces = " \t\f";
 
 bool IsQuote(char c) { return c == '\'' || c == '"'; }
-
-// Letters, digits, and everything that is not ASCII.
-bool IsWord(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
-}
 
 // Whether the letters before a quote belong to the string: r"", Rb"", ...
 bool IsStringPrefix(std::string_view word) {
@@ -129,7 +125,7 @@ bool PythonStripper::ReadToken() {
     EmitComment();
   } else {
     size_t word = at_;
-    while (word < code_.size() && IsWord(code_[word])) ++word;
+    while (word < code_.size() && IsWordCharacter(code_[word])) ++word;
     const bool prefixed = word == at_ || IsStringPrefix(code_.substr(at_, word - at_));
     if (IsQuote(CharAt(word)) && prefixed) return ReadString(at_, word);
     if (c == '(' || c == '[' || c == '{') ++depth_;
