@@ -79,6 +79,9 @@ class BiEncoder final : public Embedder {
 
   ModelOptions options() const override { return transformer_.options; }
   std::string ComputePath() const override { return transformer_.compute_path; }
+  ModelFacts facts() const override {
+    return FactsOf(transformer_.folder, transformer_.model->dimensions());
+  }
   size_t dimension() const override { return modules_.dimension(); }
   size_t max_tokens() const override { return transformer_.folder.max_tokens; }
   Similarity similarity() const override { return similarity_; }

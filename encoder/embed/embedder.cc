@@ -9,13 +9,17 @@
 #include "encoder/checkpoint/gannet_file.h"
 #include "encoder/checkpoint/model_folder.h"
 #include "encoder/embed/bi_encoder.h"
+#include "encoder/embed/code_embedder.h"
 #include "encoder/embed/hierarchical_embedder.h"
 #include "encoder/embed/static_embedder.h"
 
 namespace gannet::encoder {
 namespace {
 
-absl::StatusOr<Similarity> ParseSimilarity(const ModelFolder& folder) {
+absl::StatusOr<Similarity> ParseSimilarity(ModelFolder& folder) {
+  if (!folder.similarity) {
+    folder.assumptions.push_back({"similarity", "cosine", "no similarity_fn_name"});
+  }
   const std::string name = folder.similarity.value_or("cosine");
   if (name == "cosine") return Similarity::kCosine;
   if (name == "dot") return Similarity::kDot;
@@ -47,7 +51,8 @@ absl::StatusOr<std::unique_ptr<const Embedder>> OpenByGannetFile(ModelFolder fol
   if (file.model == "smith" || file.model == "hmde") {
     return OpenHierarchicalEmbedder(std::move(folder), file, options);
   }
-  return file.fields.Error("model", fmt::format("\"{}\", expected smith or hmde", file.model));
+  if (file.model == "sea") return OpenCodeEmbedder(std::move(folder), file.fields, options);
+  return file.fields.Error("model", fmt::format("\"{}\", expected smith, hmde or sea", file.model));
 }
 
 }  // namespace

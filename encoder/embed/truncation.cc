@@ -54,6 +54,8 @@ class TruncatedEmbedder final : public Embedder {
   }
 
   ModelOptions options() const override { return model_->options(); }
+  std::string ComputePath() const override { return model_->ComputePath(); }
+  ModelFacts facts() const override { return model_->facts(); }
   size_t dimension() const override { return dimension_; }
   size_t max_tokens() const override { return model_->max_tokens(); }
   Similarity similarity() const override { return model_->similarity(); }
