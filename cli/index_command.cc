@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
+#include "cli/embedder_flags.h"
 #include "cli/end_signals.h"
 #include "cli/long_text_flags.h"
 #include "cli/model_location.h"
@@ -26,7 +27,7 @@ namespace {
 struct IndexFlags {
   std::filesystem::path collection;
   std::string model;
-  std::string precision = "fp32";
+  EmbedderFlags embedder;
   std::vector<std::filesystem::path> inputs;
   std::string format;
   bool tsv_header = false;
@@ -183,10 +184,9 @@ absl::StatusOr<indexer::IndexJobOptions> ParseOptions(const IndexFlags& flags) {
 absl::Status Index(const IndexFlags& flags) {
   GANNET_ASSIGN_OR_RETURN(indexer::IndexJobOptions options, ParseOptions(flags));
   GANNET_ASSIGN_OR_RETURN(const std::filesystem::path model_folder, ResolveModel(flags.model));
-  GANNET_ASSIGN_OR_RETURN(const encoder::Precision precision,
-                          encoder::ParsePrecision(flags.precision));
-  GANNET_ASSIGN_OR_RETURN(const auto model,
-                          encoder::Embedder::Open(model_folder, {.precision = precision}));
+  GANNET_ASSIGN_OR_RETURN(const encoder::ModelOptions model_options,
+                          ParseEmbedderFlags(flags.embedder));
+  GANNET_ASSIGN_OR_RETURN(const auto model, encoder::Embedder::Open(model_folder, model_options));
   fmt::print(stderr, "{}: {}\n", model->name(), model->ComputePath());
   base::ThreadPool pool(flags.threads);
   GANNET_ASSIGN_OR_RETURN(const IndexTarget target, OpenTarget(flags, *model, pool));
@@ -252,10 +252,7 @@ void AddIndexCommand(CLI::App& app, Action& action) {
   AddTermOptions(*index, "terms-", flags->terms);
   index->get_option("--terms-layer")->needs(terms);
   AddLongTextFlags(*index, flags->long_text);
-  index
-      ->add_option("--precision", flags->precision,
-                   "How the model multiplies: fp32, bf16, int8, or auto for the machine's choice")
-      ->capture_default_str();
+  AddEmbedderFlags(*index, flags->embedder);
   index->add_flag("--skip-bad-lines", flags->skip_bad_lines,
                   "Count and report records that are no documents, or that the model cannot embed, "
                   "instead of stopping");

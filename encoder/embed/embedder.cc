@@ -12,6 +12,7 @@
 #include "encoder/embed/code_embedder.h"
 #include "encoder/embed/hierarchical_embedder.h"
 #include "encoder/embed/static_embedder.h"
+#include "encoder/embed/truncation.h"
 
 namespace gannet::encoder {
 namespace {
@@ -55,6 +56,19 @@ absl::StatusOr<std::unique_ptr<const Embedder>> OpenByGannetFile(ModelFolder fol
   return file.fields.Error("model", fmt::format("\"{}\", expected smith, hmde or sea", file.model));
 }
 
+// With all values of its vectors.
+absl::StatusOr<std::unique_ptr<const Embedder>> OpenWhole(const std::filesystem::path& path,
+                                                          const ModelOptions& options) {
+  GANNET_ASSIGN_OR_RETURN(ModelFolder folder, ModelFolder::Read(path));
+  GANNET_ASSIGN_OR_RETURN(const std::optional<GannetFile> file, GannetFile::Read(folder.path));
+  if (file) return OpenByGannetFile(std::move(folder), *file, options);
+  GANNET_ASSIGN_OR_RETURN(const Similarity similarity, ParseSimilarity(folder));
+  if (folder.kind != ModelFolder::Kind::kTransformer) {
+    return OpenStaticEmbedder(std::move(folder), similarity);
+  }
+  return OpenBiEncoder(std::move(folder), similarity, options);
+}
+
 }  // namespace
 
 absl::Status Embeddings::FirstError() const {
@@ -86,14 +100,11 @@ std::string_view SimilarityName(Similarity similarity) {
 
 absl::StatusOr<std::unique_ptr<const Embedder>> Embedder::Open(const std::filesystem::path& path,
                                                                const ModelOptions& options) {
-  GANNET_ASSIGN_OR_RETURN(ModelFolder folder, ModelFolder::Read(path));
-  GANNET_ASSIGN_OR_RETURN(const std::optional<GannetFile> file, GannetFile::Read(folder.path));
-  if (file) return OpenByGannetFile(std::move(folder), *file, options);
-  GANNET_ASSIGN_OR_RETURN(const Similarity similarity, ParseSimilarity(folder));
-  if (folder.kind != ModelFolder::Kind::kTransformer) {
-    return OpenStaticEmbedder(std::move(folder), similarity);
-  }
-  return OpenBiEncoder(std::move(folder), similarity, options);
+  ModelOptions whole = options;
+  whole.dimension = 0;
+  GANNET_ASSIGN_OR_RETURN(auto embedder, OpenWhole(path, whole));
+  if (options.dimension == 0) return embedder;
+  return Truncate(std::move(embedder), options.dimension, options.truncation);
 }
 
 }  // namespace gannet::encoder

@@ -248,6 +248,9 @@ std::string EncodeSchema(const CollectionSchema& schema) {
             {"vector_format", VectorFormatName(schema.vector_format)},
             {"long_text", EncodeLongText(schema.long_text)},
             {"index", schema.index}};
+  if (schema.model_options.dimension != 0) {
+    json["truncation"] = encoder::TruncationName(schema.model_options.truncation);
+  }
   if (schema.model_options.bf16_layers) {
     json["bf16_layers"] = *schema.model_options.bf16_layers;
   }
@@ -270,6 +273,11 @@ absl::StatusOr<CollectionSchema> DecodeSchema(std::string_view text) {
         GANNET_ASSIGN_OR_RETURN(schema.model_options.precision,
                                 encoder::ParsePrecision(json.at("precision").get<std::string>()));
         schema.model_options.temperature = json.at("temperature").get<float>();
+        if (const auto truncation = json.find("truncation"); truncation != json.end()) {
+          GANNET_ASSIGN_OR_RETURN(schema.model_options.truncation,
+                                  encoder::ParseTruncation(truncation->get<std::string>()));
+          schema.model_options.dimension = json.at("dimension").get<size_t>();
+        }
         if (const auto layers = json.find("bf16_layers"); layers != json.end()) {
           schema.model_options.bf16_layers = layers->get<std::vector<std::string>>();
         }
