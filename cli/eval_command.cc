@@ -15,10 +15,10 @@
 #include "base/status.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
+#include "cli/embedder_flags.h"
 #include "cli/long_text_flags.h"
 #include "cli/model_location.h"
 #include "cli/pipeline_file.h"
-#include "encoder/checkpoint/model_folder.h"
 #include "encoder/embed/embedder.h"
 #include "eval/dataset.h"
 #include "eval/metrics.h"
@@ -50,11 +50,11 @@ struct EvalFlags {
   std::string split = "test";
   std::string task;
   std::string model;
-  std::string precision = "fp32";
+  EmbedderFlags embedder;
   std::string collection;  // Empty: a temporary one.
   std::string run;         // Empty: not written.
+  std::string pipeline;    // Empty: the nearest vectors are the ranking.
   LongTextFlags long_text;
-  std::string pipeline;  // Empty: the nearest vectors are the ranking.
   size_t depth = kLeastDepth;
   int threads = base::AvailableProcessors();
   bool keep_identical_ids = false;
@@ -149,11 +149,9 @@ absl::StatusOr<eval::PipelineRetrieval> AnswerQueries(const ranker::Searcher& se
   }
   progress.Finish();
   result.retrieval.run.tag = "gannet";
-  for (eval::StageTotals& stage : result.stages) {
-    if (stage.model.empty()) continue;
-    GANNET_ASSIGN_OR_RETURN(const auto folder,
-                            encoder::ModelFolder::Read(open.models->FolderOf(stage.model)));
-    GANNET_ASSIGN_OR_RETURN(stage.model_fingerprint, encoder::FingerprintOf(folder));
+  for (size_t i = 1; i < result.stages.size(); ++i) {
+    GANNET_ASSIGN_OR_RETURN(result.stages[i].model_fingerprint,
+                            open.models->Fingerprint(open.pipeline->spec().stages[i].method));
   }
   return result;
 }
@@ -208,10 +206,9 @@ absl::StatusOr<std::unique_ptr<indexer::Collection>> OpenCollection(const EvalFl
 absl::StatusOr<eval::Report> Evaluate(const EvalFlags& flags) {
   GANNET_ASSIGN_OR_RETURN(const eval::Dataset dataset, OpenDataset(flags));
   GANNET_ASSIGN_OR_RETURN(const std::filesystem::path model_folder, ResolveModel(flags.model));
-  GANNET_ASSIGN_OR_RETURN(const encoder::Precision precision,
-                          encoder::ParsePrecision(flags.precision));
-  GANNET_ASSIGN_OR_RETURN(const auto model,
-                          encoder::Embedder::Open(model_folder, {.precision = precision}));
+  GANNET_ASSIGN_OR_RETURN(const encoder::ModelOptions model_options,
+                          ParseEmbedderFlags(flags.embedder));
+  GANNET_ASSIGN_OR_RETURN(const auto model, encoder::Embedder::Open(model_folder, model_options));
   fmt::print(stderr, "{}: {}\n", model->name(), model->ComputePath());
   GANNET_ASSIGN_OR_RETURN(const OpenPipeline open, OpenPipelineFile(flags.pipeline));
   eval::Report report;
@@ -272,10 +269,7 @@ void AddEvalCommand(CLI::App& app, Action& action) {
       ->excludes(split);
   command->add_option("--model", flags->model, "Model folder, or the name of a model in the cache")
       ->required();
-  command
-      ->add_option("--precision", flags->precision,
-                   "How the model multiplies: fp32, bf16, int8, or auto for the machine's choice")
-      ->capture_default_str();
+  AddEmbedderFlags(*command, flags->embedder);
   command->add_option(
       "--collection", flags->collection,
       "Keep the index in this folder, and use what it holds (else a temporary one)");

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/thread_pool.h"
 #include "cli/commands.h"
+#include "cli/embedder_flags.h"
 #include "cli/end_signals.h"
 #include "cli/long_text_flags.h"
 #include "cli/model_location.h"
@@ -26,15 +27,15 @@ namespace {
 struct IndexFlags {
   std::filesystem::path collection;
   std::string model;
-  std::string precision = "fp32";
+  EmbedderFlags embedder;
   std::vector<std::filesystem::path> inputs;
   std::string format;
   bool tsv_header = false;
   std::string shard = "0/1";
   std::string index;
   std::string vectors;
-  LongTextFlags long_text;
   TermFlags terms;
+  LongTextFlags long_text;
   bool skip_bad_lines = false;
   int threads = base::AvailableProcessors();
 };
@@ -49,7 +50,7 @@ void PrintSkipped(const indexer::IndexCounts& counts) {
 }
 
 void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& model,
-                 const indexer::CollectionSchema& schema, const indexer::CollectionInfo& info) {
+                 const indexer::CollectionInfo& info) {
   const indexer::IndexCounts& counts = report.counts;
   fmt::print("{} documents read ({}) in {}: {} encoded, {} unchanged; the collection holds {}\n",
              Count(counts.documents), indexer::CorpusFormatName(report.format),
@@ -65,7 +66,8 @@ void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& mo
     fmt::print("{} documents were read in {} windows, {} of {} tokens of all documents ({})\n",
                Count(counts.long_texts),
                Count(counts.windows - (counts.documents - counts.unchanged - counts.long_texts)),
-               Count(counts.tokens_read), Count(counts.tokens_total), schema.long_text.ToString());
+               Count(counts.tokens_read), Count(counts.tokens_total),
+               collection.schema().long_text.ToString());
   }
   if (report.encoded_tokens > 0 && report.seconds > 0) {
     const double rate = static_cast<double>(report.encoded_tokens) / report.seconds;
@@ -77,7 +79,7 @@ void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& mo
     fmt::print(
         "{} documents were not read to the end: {} of {} tokens of all documents were ({})\n",
         Count(counts.cut_texts), Count(counts.tokens_read), Count(counts.tokens_total),
-        schema.long_text.ToString());
+        collection.schema().long_text.ToString());
   }
   if (counts.empty_texts > 0) {
     fmt::print("{} documents have neither title nor text\n", Count(counts.empty_texts));
@@ -182,10 +184,9 @@ absl::StatusOr<indexer::IndexJobOptions> ParseOptions(const IndexFlags& flags) {
 absl::Status Index(const IndexFlags& flags) {
   GANNET_ASSIGN_OR_RETURN(indexer::IndexJobOptions options, ParseOptions(flags));
   GANNET_ASSIGN_OR_RETURN(const std::filesystem::path model_folder, ResolveModel(flags.model));
-  GANNET_ASSIGN_OR_RETURN(const encoder::Precision precision,
-                          encoder::ParsePrecision(flags.precision));
-  GANNET_ASSIGN_OR_RETURN(const auto model,
-                          encoder::Embedder::Open(model_folder, {.precision = precision}));
+  GANNET_ASSIGN_OR_RETURN(const encoder::ModelOptions model_options,
+                          ParseEmbedderFlags(flags.embedder));
+  GANNET_ASSIGN_OR_RETURN(const auto model, encoder::Embedder::Open(model_folder, model_options));
   fmt::print(stderr, "{}: {}\n", model->name(), model->ComputePath());
   base::ThreadPool pool(flags.threads);
   GANNET_ASSIGN_OR_RETURN(const IndexTarget target, OpenTarget(flags, *model, pool));
@@ -208,7 +209,7 @@ absl::Status Index(const IndexFlags& flags) {
     return absl::CancelledError(goes_on(fmt::format("stopped by {}", signals.received())));
   }
   GANNET_ASSIGN_OR_RETURN(const indexer::CollectionInfo info, collection.Info());
-  PrintReport(*report, *model, collection.schema(), info);
+  PrintReport(*report, *model, info);
   return absl::OkStatus();
 }
 
@@ -244,17 +245,14 @@ void AddIndexCommand(CLI::App& app, Action& action) {
                     "...); else chosen by size");
   index->add_option("--vectors", flags->vectors,
                     "How vectors are kept: fp32 (default), fp16, int8");
-  AddLongTextFlags(*index, flags->long_text);
   CLI::Option* const terms =
       index->add_option("--terms", flags->terms.model,
                         "BERT cross-encoder whose first layers read each document, for "
                         "`gannet rerank --terms-collection` (PreTTR)");
   AddTermOptions(*index, "terms-", flags->terms);
   index->get_option("--terms-layer")->needs(terms);
-  index
-      ->add_option("--precision", flags->precision,
-                   "How the model multiplies: fp32, bf16, int8, or auto for the machine's choice")
-      ->capture_default_str();
+  AddLongTextFlags(*index, flags->long_text);
+  AddEmbedderFlags(*index, flags->embedder);
   index->add_flag("--skip-bad-lines", flags->skip_bad_lines,
                   "Count and report records that are no documents, or that the model cannot embed, "
                   "instead of stopping");

@@ -11,7 +11,9 @@
 #include "cli/hub/model_cache.h"
 #include "cli/hub/pull.h"
 #include "cli/hub/settings.h"
+#include "cli/model_check_command.h"
 #include "cli/model_heads_command.h"
+#include "cli/model_inspect_command.h"
 
 namespace gannet::cli {
 namespace {
@@ -86,6 +88,8 @@ void AddModelCommand(CLI::App& app, Action& action) {
   AddCacheFlag(*list, *flags);
   list->callback([flags, &action] { action = [flags] { return PrintModels(*flags); }; });
 
+  AddModelInspectCommand(*model, action);
+  AddModelCheckCommand(*model, action);
   AddModelHeadsCommand(*model, action);
 }
 

@@ -30,7 +30,8 @@ namespace {
 struct RerankFlags {
   std::string pipeline;  // A file, or else stages of these:
   std::string model;
-  std::string duo;  // Empty: no second stage.
+  std::string terms_collection;  // Empty: passages are read with the query.
+  std::string duo;               // Empty: no second stage.
   size_t duo_depth = 30;
   std::string input;  // JSONL, or
   std::string run;    // a run with its dataset.
@@ -57,9 +58,13 @@ ranker::WindowOptions Windows(const RerankFlags& flags, ranker::WindowOptions op
   return options;
 }
 
-// The first stage that the flags describe: a cross-encoder, over windows where they say so.
+// The first stage that the flags describe: a cross-encoder, over windows where they say so, or over
+// stored terms.
 absl::StatusOr<ranker::StageMethod> FirstStage(const RerankFlags& flags,
                                                encoder::Precision precision) {
+  if (!flags.terms_collection.empty()) {
+    return ranker::TermsMethod{.collection = flags.terms_collection, .model = flags.model};
+  }
   if (flags.windows == "parade") {
     return ranker::ParadeMethod{.model = flags.model,
                                 .precision = precision,
@@ -78,8 +83,11 @@ absl::StatusOr<ranker::StageMethod> FirstStage(const RerankFlags& flags,
 
 // The pipeline that the flags name or describe.
 absl::StatusOr<ranker::PipelineSpec> SpecOf(const RerankFlags& flags) {
-  if (flags.pipeline.empty() == flags.model.empty()) {
-    return absl::InvalidArgumentError("expected either --pipeline or --model");
+  if (flags.pipeline.empty() && flags.model.empty() && flags.terms_collection.empty()) {
+    return absl::InvalidArgumentError("expected --model, or --terms-collection, or --pipeline");
+  }
+  if (flags.windows != "none" && !flags.terms_collection.empty()) {
+    return absl::InvalidArgumentError("--windows: with --terms-collection passages are not cut");
   }
   if (!flags.pipeline.empty()) return ReadPipelineFile(flags.pipeline);
   GANNET_ASSIGN_OR_RETURN(const encoder::Precision precision,
@@ -209,7 +217,18 @@ absl::Status RunRerank(const RerankFlags& flags) {
 
 // The options that describe stages, of which a pipeline has its own.
 std::vector<CLI::Option*> AddModelOptions(CLI::App& command, RerankFlags& flags) {
+  CLI::Option* const max_tokens =
+      command
+          .add_option("--max-tokens", flags.max_tokens,
+                      "Longest pair of query and passage in tokens (0: what the model says)")
+          ->capture_default_str();
+  CLI::Option* const terms = command.add_option(
+      "--terms-collection", flags.terms_collection,
+      "Collection with terms: passages of its documents are not read again, only joined with the "
+      "query (PreTTR); its model is used unless --model says where it is now");
   return {
+      max_tokens,
+      terms->excludes(max_tokens),
       command.add_option("--model", flags.model, "Cross-encoder: a folder, or a name in the cache"),
       command.add_option("--duo", flags.duo, "Pairwise model for the head of the list"),
       command.add_option("--duo-depth", flags.duo_depth, "Candidates that are compared in pairs")
@@ -218,10 +237,6 @@ std::vector<CLI::Option*> AddModelOptions(CLI::App& command, RerankFlags& flags)
       command
           .add_option("--precision", flags.precision,
                       "How the models multiply: fp32, bf16, int8, or auto for the machine's choice")
-          ->capture_default_str(),
-      command
-          .add_option("--max-tokens", flags.max_tokens,
-                      "Longest pair of query and passage in tokens (0: what the model says)")
           ->capture_default_str(),
       command.add_option("--instruction", flags.instruction,
                          "What passages are judged by, for models that are asked in words")};

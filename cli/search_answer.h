@@ -11,6 +11,7 @@
 #include "ranker/hit.h"
 #include "ranker/pipeline/pipeline.h"
 #include "ranker/rerank/rerank_stage.h"
+#include "ranker/text_window.h"
 
 namespace gannet::cli {
 
@@ -20,9 +21,9 @@ struct SearchAnswer {
     indexer::Document document;
     float score = 0;
     std::vector<ranker::StageScore> stage_scores;
-    ranker::TextWindow passage;  // That was found, of the text.
     std::vector<ranker::Explanation> explanations = {};
-    std::string error = {};  // Why the last stage could not score it.
+    std::string error = {};           // Why the last stage could not score it.
+    ranker::TextWindow passage = {};  // The part of the text that was found.
   };
 
   std::string query;

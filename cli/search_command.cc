@@ -23,7 +23,6 @@
 #include "encoder/embed/embedder.h"
 #include "indexer/collection.h"
 #include "indexer/filter/filter.h"
-#include "ranker/found_passage.h"
 #include "ranker/pipeline/pipeline.h"
 #include "ranker/searcher.h"
 #include "service/address.h"
@@ -101,7 +100,10 @@ absl::Status SearchVectors(const SearchFlags& flags, const OpenCollection& open,
     GANNET_ASSIGN_OR_RETURN(indexer::Document document, open.collection->Get(hit.key));
     GANNET_ASSIGN_OR_RETURN(const ranker::TextWindow passage,
                             ranker::LocatePassage(*open.collection, hit, document));
-    answer.hits.push_back({std::move(document), hit.score, hit.stage_scores, passage});
+    answer.hits.push_back({.document = std::move(document),
+                           .score = hit.score,
+                           .stage_scores = hit.stage_scores,
+                           .passage = passage});
   }
   return absl::OkStatus();
 }
@@ -130,9 +132,9 @@ absl::Status SearchByPipeline(const SearchFlags& flags, const OpenCollection& op
     answer.hits.push_back({{hit.id, hit.title, hit.text, hit.metadata_json},
                            hit.score,
                            std::move(hit.stage_scores),
-                           hit.passage,
                            std::move(hit.explanations),
-                           std::string(base::Message(hit.status))});
+                           std::string(base::Message(hit.status)),
+                           hit.passage.value_or(ranker::TextWindow{.bytes = hit.text.size()})});
   }
   return absl::OkStatus();
 }
@@ -190,13 +192,15 @@ absl::Status AddPipeline(const SearchFlags& flags, v1::SearchRequest& request) {
   return absl::OkStatus();
 }
 
+// Of a server that knows no passages yet: the whole text.
+ranker::TextWindow PassageOf(const v1::Hit& hit) {
+  if (!hit.has_passage()) return {.bytes = hit.text().size()};
+  return service::ReadWindow(hit.passage());
+}
+
 SearchAnswer::ShownHit ReadHit(const v1::Hit& hit) {
-  // A server that names no passages has found the whole text.
-  const ranker::TextWindow passage = hit.has_passage()
-                                         ? service::ReadWindow(hit.passage())
-                                         : ranker::TextWindow{.bytes = hit.text().size()};
   SearchAnswer::ShownHit shown{
-      {hit.id(), hit.title(), hit.text(), hit.metadata_json()}, hit.score(), {}, passage};
+      {hit.id(), hit.title(), hit.text(), hit.metadata_json()}, hit.score(), {}};
   for (const v1::StageScore& stage : hit.stage_scores()) {
     shown.stage_scores.push_back({stage.stage(), stage.score()});
   }
@@ -204,6 +208,7 @@ SearchAnswer::ShownHit ReadHit(const v1::Hit& hit) {
     shown.explanations.push_back(service::ReadExplanation(explanation));
   }
   shown.error = hit.error();
+  shown.passage = PassageOf(hit);
   return shown;
 }
 

@@ -4,13 +4,12 @@
 #include "absl/status/statusor.h"
 #include "indexer/collection.h"
 #include "ranker/hit.h"
-#include "ranker/rerank/rerank_stage.h"
+#include "ranker/text_window.h"
 
 namespace gannet::ranker {
 
-// The passage that a hit was found by, as a part of its document's text: the title, which stands
-// before the text where passages are cut, is left out. `document` is that of the hit. kNotFound
-// when it was deleted since; kDataLoss when it has no such passage.
+// The passage that a hit was found by, as a part of its document's text. `document` is that of the
+// hit. kNotFound when it was deleted since; kDataLoss when it has no such passage.
 absl::StatusOr<TextWindow> LocatePassage(const indexer::Collection& collection, const Hit& hit,
                                          const indexer::Document& document);
 

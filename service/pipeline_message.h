@@ -21,13 +21,14 @@ absl::StatusOr<v1::Pipeline> WritePipeline(std::string_view json);
 v1::StageReport WriteReport(const ranker::StageReport& report);
 ranker::StageReport ReadReport(const v1::StageReport& message);
 
+v1::TextWindow WriteWindow(const ranker::TextWindow& window);
+ranker::TextWindow ReadWindow(const v1::TextWindow& message);
+
 v1::Explanation WriteExplanation(const ranker::Explanation& explanation);
 ranker::Explanation ReadExplanation(const v1::Explanation& message);
 
-// `windows`: in how many a text was read; 0 where that is not counted.
+// `windows` is 0 where nobody counts them.
 v1::TokenCount WriteTokens(const encoder::TokenCount& tokens, size_t windows = 0);
-v1::TextWindow WriteWindow(const ranker::TextWindow& window);
-ranker::TextWindow ReadWindow(const v1::TextWindow& message);
 
 // What hits of searches, through a pipeline or not, and of re-rankings have in common: `Ranked` is
 // ranker::Hit or ranker::Candidate, `Message` is Hit or RerankedPassage.

@@ -49,8 +49,10 @@ absl::Status CheckFields(const v1::SearchRequest& request, const SearchLimits& l
 // Reads into `hit` as much of its document as `view` asks for. kNotFound when it was deleted since.
 absl::Status FillDocument(const indexer::Collection& collection, const ranker::Hit& found,
                           v1::DocumentView view, v1::Hit& hit) {
-  hit.mutable_passage()->set_index(found.passage);
-  if (view == v1::DOCUMENT_VIEW_ID_ONLY) return absl::OkStatus();
+  if (view == v1::DOCUMENT_VIEW_ID_ONLY) {
+    hit.mutable_passage()->set_index(found.passage);
+    return absl::OkStatus();
+  }
   GANNET_ASSIGN_OR_RETURN(indexer::Document document, collection.Get(found.key));
   GANNET_ASSIGN_OR_RETURN(const ranker::TextWindow passage,
                           ranker::LocatePassage(collection, found, document));
@@ -118,7 +120,7 @@ absl::StatusOr<ranker::SearchTimings> SearchHandler::RunPipeline(
   for (ranker::Candidate& candidate : answer.hits) {
     v1::Hit& hit = *response.add_hits();
     WriteRanked(candidate, hit);
-    *hit.mutable_passage() = WriteWindow(candidate.passage);
+    if (candidate.passage) *hit.mutable_passage() = WriteWindow(*candidate.passage);
     if (plan.request->view() == v1::DOCUMENT_VIEW_ID_ONLY) continue;
     hit.set_title(std::move(candidate.title));
     hit.set_metadata_json(std::move(candidate.metadata_json));

@@ -125,6 +125,18 @@ bool Checkpoint::Has(std::string_view name) const {
   return tensors_.contains(prefix_ + std::string(name));
 }
 
+uint64_t Checkpoint::parameters() const {
+  uint64_t parameters = 0;
+  for (const auto& [name, entry] : tensors_) parameters += entry.tensor.elements();
+  return parameters;
+}
+
+std::set<std::filesystem::path> Checkpoint::files() const {
+  std::set<std::filesystem::path> files;
+  for (const auto& [name, entry] : tensors_) files.insert(entry.file);
+  return files;
+}
+
 Shape Checkpoint::ShapeOf(std::string_view name) const {
   const auto found = tensors_.find(prefix_ + std::string(name));
   return found == tensors_.end() ? Shape() : found->second.tensor.shape;

@@ -1,6 +1,7 @@
 #ifndef GANNET_ENCODER_CHECKPOINT_CHECKPOINT_H_
 #define GANNET_ENCODER_CHECKPOINT_CHECKPOINT_H_
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -32,6 +33,10 @@ class Checkpoint {
   void UsePrefix(std::string_view probe, std::initializer_list<std::string_view> prefixes);
 
   bool Has(std::string_view name) const;
+
+  // Values of all tensors, and the files that they lie in.
+  uint64_t parameters() const;
+  std::set<std::filesystem::path> files() const;
 
   // The shape of a tensor; empty when there is no such tensor.
   Shape ShapeOf(std::string_view name) const;

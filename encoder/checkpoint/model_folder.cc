@@ -25,6 +25,13 @@ constexpr std::array<std::pair<std::string_view, Pooling>, 6> kPoolingFields = {
      {"pooling_mode_weightedmean_tokens", Pooling::kWeightedMean},
      {"pooling_mode_lasttoken", Pooling::kLastToken}}};
 
+constexpr std::string_view kNoModules = "no modules.json";
+constexpr std::string_view kNoLimit = "no max_seq_length in sentence_bert_config.json";
+
+void Assume(ModelFolder& folder, std::string about, std::string taken, std::string_view because) {
+  folder.assumptions.push_back({std::move(about), std::move(taken), std::string(because)});
+}
+
 // "sentence_transformers.models.Pooling", or with any other package before it -> "Pooling".
 std::string_view ModuleKind(std::string_view type) { return type.substr(type.rfind('.') + 1); }
 
@@ -110,11 +117,21 @@ absl::Status ReadModuleList(ModelFolder& folder) {
 
 // What retrieval models of a family do where no module says it.
 absl::Status ReadFamilyHabits(ModelFolder& folder) {
-  if (!std::filesystem::exists(folder.path / "config.json")) return absl::OkStatus();
+  if (!std::filesystem::exists(folder.path / "config.json")) {
+    Assume(folder, "pooling", "mean, not normalised", kNoModules);
+    return absl::OkStatus();
+  }
   GANNET_ASSIGN_OR_RETURN(const ConfigFile file, ConfigFile::Open(folder.path / "config.json"));
   GANNET_ASSIGN_OR_RETURN(const std::string family, ModelFamily(file));
-  if (family == "m2_bert") folder.poolings = {Pooling::kPooler};
-  if (family != "mamba" && family != "mamba2" && family != "falcon_mamba") return absl::OkStatus();
+  if (family == "m2_bert") {
+    folder.poolings = {Pooling::kPooler};
+    Assume(folder, "pooling", "M2-BERT's pooler, not normalised", kNoModules);
+    return absl::OkStatus();
+  }
+  if (family != "mamba" && family != "mamba2" && family != "falcon_mamba") {
+    Assume(folder, "pooling", "mean, not normalised", kNoModules);
+    return absl::OkStatus();
+  }
   folder.poolings = {Pooling::kLastToken};
   folder.after_pooling.push_back({});
   GANNET_ASSIGN_OR_RETURN(const double token, file.NumberOr("eos_token_id", 0));
@@ -122,6 +139,11 @@ absl::Status ReadFamilyHabits(ModelFolder& folder) {
     return file.Error("eos_token_id", fmt::format("{} is no token", token));
   }
   folder.appended_token = static_cast<int32_t>(token);
+  Assume(folder, "pooling",
+         fmt::format("the vector of token {}, which is put after every text, normalised",
+                     *folder.appended_token),
+         kNoModules);
+  if (!file.Has("eos_token_id")) Assume(folder, "end of text", "token 0", "no eos_token_id");
   return absl::OkStatus();
 }
 
@@ -153,11 +175,26 @@ absl::Status ReadTransformerLimit(ModelFolder& folder) {
   return absl::OkStatus();
 }
 
+// Where the limit is from that sentence_bert_config.json would have stated.
+void AssumeLimit(ModelFolder& folder) {
+  if (folder.max_tokens == 0) {
+    Assume(folder, "longest input", "as many tokens as the model has positions", kNoLimit);
+  } else {
+    Assume(folder, "longest input",
+           fmt::format("{} tokens, which transformer or tokenizer state", folder.max_tokens),
+           kNoLimit);
+  }
+}
+
 absl::Status ReadLimits(ModelFolder& folder) {
   GANNET_RETURN_IF_ERROR(ReadTransformerLimit(folder));
   const std::filesystem::path path = folder.transformer / "sentence_bert_config.json";
-  if (!std::filesystem::exists(path)) return absl::OkStatus();
+  if (!std::filesystem::exists(path)) {
+    AssumeLimit(folder);
+    return absl::OkStatus();
+  }
   GANNET_ASSIGN_OR_RETURN(const ConfigFile file, ConfigFile::Open(path));
+  if (!file.Has("max_seq_length")) AssumeLimit(folder);
   GANNET_ASSIGN_OR_RETURN(folder.max_tokens, file.SizeOr("max_seq_length", folder.max_tokens));
   GANNET_ASSIGN_OR_RETURN(folder.lower_case, file.BoolOr("do_lower_case", false));
   return absl::OkStatus();
@@ -183,7 +220,10 @@ absl::StatusOr<std::string> PromptOf(const ConfigFile& file,
 
 absl::Status ReadPrompts(ModelFolder& folder) {
   const std::filesystem::path path = folder.path / "config_sentence_transformers.json";
-  if (!std::filesystem::exists(path)) return absl::OkStatus();
+  if (!std::filesystem::exists(path)) {
+    Assume(folder, "prompts", "none", "no config_sentence_transformers.json");
+    return absl::OkStatus();
+  }
   GANNET_ASSIGN_OR_RETURN(const ConfigFile file, ConfigFile::Open(path));
   GANNET_ASSIGN_OR_RETURN(const auto prompts, file.Strings("prompts"));
   GANNET_ASSIGN_OR_RETURN(folder.query_prompt, PromptOf(file, prompts, {"query"}));
@@ -212,11 +252,29 @@ std::string NameOf(std::filesystem::path absolute) {
 
 }  // namespace
 
-absl::StatusOr<std::string> ModelFamily(const ConfigFile& file) {
+std::string_view PoolingName(Pooling pooling) {
+  static constexpr std::array<std::string_view, 7> kNames = {
+      "cls", "max", "mean", "mean_sqrt_len", "weightedmean", "lasttoken", "pooler"};
+  return kNames[static_cast<size_t>(pooling)];
+}
+
+absl::StatusOr<std::string> ModelFamily(const ConfigFile& file,
+                                        std::vector<Assumption>* assumptions) {
+  const auto assume = [&](std::string taken, std::string because) {
+    if (assumptions == nullptr) return;
+    assumptions->push_back({"family", std::move(taken), std::move(because)});
+  };
   // M2-BERT may call itself bert, and what state-spaces writes has no model_type.
-  if (file.Has("long_conv_l_max")) return "m2_bert";
+  if (file.Has("long_conv_l_max")) {
+    assume("m2_bert", "it has long_conv_l_max");
+    return "m2_bert";
+  }
   if (file.Has("model_type")) return file.String("model_type");
-  if (!file.Has("d_model") || !file.Has("n_layer")) return "bert";
+  if (!file.Has("d_model") || !file.Has("n_layer")) {
+    assume("bert", "no model_type");
+    return "bert";
+  }
+  assume("a Mamba of state-spaces", "no model_type, but d_model and n_layer");
   GANNET_ASSIGN_OR_RETURN(const ConfigFile mixer, file.Object("ssm_cfg"));
   GANNET_ASSIGN_OR_RETURN(const std::string layer,
                           mixer.StringOr("layer", file.Has("headdim") ? "Mamba2" : "Mamba1"));

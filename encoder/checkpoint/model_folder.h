@@ -19,8 +19,20 @@ namespace gannet::encoder {
 // last is the pooler that the model was trained with, over its first token vector.
 enum class Pooling { kCls, kMax, kMean, kMeanSqrtLen, kWeightedMean, kLastToken, kPooler };
 
-// The family of a config.json: its model_type, or what fields that no other family has tell.
-absl::StatusOr<std::string> ModelFamily(const ConfigFile& file);
+// What was taken for granted about a model whose folder does not say it, for people: about
+// "pooling", taken "mean, not normalised", because of "no modules.json".
+struct Assumption {
+  std::string about;
+  std::string taken;
+  std::string because;
+};
+
+std::string_view PoolingName(Pooling pooling);  // "cls", "mean", ...
+
+// The family of a config.json: its model_type, or what fields that no other family has tell. What
+// had to be taken for granted is added to `assumptions`, where they are asked for.
+absl::StatusOr<std::string> ModelFamily(const ConfigFile& file,
+                                        std::vector<Assumption>* assumptions = nullptr);
 
 // How a bi-encoder folder in Hugging Face or sentence-transformers layout wants to be used.
 // Sources: sentence-transformers' modules.json, sentence_bert_config.json, 1_Pooling/config.json,
@@ -57,6 +69,7 @@ struct ModelFolder {
   std::string query_prompt;               // Put before every query.
   std::string document_prompt;            // Put before every document.
   std::optional<std::string> similarity;  // similarity_fn_name, as it stands.
+  std::vector<Assumption> assumptions;    // What the folder does not say.
 
   // `folder` may also be a GGUF file, which then is path and transformer alike. Errors name the
   // file and field. A module that Gannet does not know is refused by its name.

@@ -161,9 +161,9 @@ absl::StatusOr<TfIndex> TfIndex::Parse(std::string_view bytes) {
     if (!has_header) {
       if (!key.empty()) return Corrupt("does not begin with the header of a checkpoint");
       has_header = true;
-      const absl::StatusOr<uint32_t> shards = ReadHeader(value);
-      if (!shards.ok()) return base::Annotate(shards.status(), "header");
-      index.shards = *shards;
+      const absl::StatusOr<uint32_t> files = ReadHeader(value);
+      if (!files.ok()) return base::Annotate(files.status(), "header");
+      index.shards = *files;
       return absl::OkStatus();
     }
     // Slices of a variable lie under keys that begin with a zero.

@@ -79,6 +79,9 @@ class BiEncoder final : public Embedder {
 
   ModelOptions options() const override { return transformer_.options; }
   std::string ComputePath() const override { return transformer_.compute_path; }
+  ModelFacts facts() const override {
+    return FactsOf(transformer_.folder, transformer_.model->dimensions());
+  }
   size_t dimension() const override { return modules_.dimension(); }
   size_t max_tokens() const override { return transformer_.folder.max_tokens; }
   Similarity similarity() const override { return similarity_; }
@@ -260,14 +263,12 @@ absl::StatusOr<std::vector<TextVectors>> BiEncoder::EmbedLong(
   std::vector<TextPlan> plans = Plan(texts, role, options, pool);
   Runs runs = Collect(plans);
   std::vector<absl::Status> errors;
-  errors.reserve(runs.inputs.size());
   for (const ModelInput& input : runs.inputs) errors.push_back(input.status);
   ForEachGroup(runs.inputs, pool, [&](std::span<const size_t> members, base::ThreadPool* of_group) {
     EncodeGroup(members, of_group, runs, errors);
   });
 
   std::vector<TextVectors> vectors;
-  vectors.reserve(plans.size());
   std::span<const float> values = runs.values;
   std::span<const absl::Status> statuses = errors;
   for (TextPlan& plan : plans) {

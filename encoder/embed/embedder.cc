@@ -9,13 +9,18 @@
 #include "encoder/checkpoint/gannet_file.h"
 #include "encoder/checkpoint/model_folder.h"
 #include "encoder/embed/bi_encoder.h"
+#include "encoder/embed/code_embedder.h"
 #include "encoder/embed/hierarchical_embedder.h"
 #include "encoder/embed/static_embedder.h"
+#include "encoder/embed/truncation.h"
 
 namespace gannet::encoder {
 namespace {
 
-absl::StatusOr<Similarity> ParseSimilarity(const ModelFolder& folder) {
+absl::StatusOr<Similarity> ParseSimilarity(ModelFolder& folder) {
+  if (!folder.similarity) {
+    folder.assumptions.push_back({"similarity", "cosine", "no similarity_fn_name"});
+  }
   const std::string name = folder.similarity.value_or("cosine");
   if (name == "cosine") return Similarity::kCosine;
   if (name == "dot") return Similarity::kDot;
@@ -47,7 +52,21 @@ absl::StatusOr<std::unique_ptr<const Embedder>> OpenByGannetFile(ModelFolder fol
   if (file.model == "smith" || file.model == "hmde") {
     return OpenHierarchicalEmbedder(std::move(folder), file, options);
   }
-  return file.fields.Error("model", fmt::format("\"{}\", expected smith or hmde", file.model));
+  if (file.model == "sea") return OpenCodeEmbedder(std::move(folder), file.fields, options);
+  return file.fields.Error("model", fmt::format("\"{}\", expected smith, hmde or sea", file.model));
+}
+
+// With all values of its vectors.
+absl::StatusOr<std::unique_ptr<const Embedder>> OpenWhole(const std::filesystem::path& path,
+                                                          const ModelOptions& options) {
+  GANNET_ASSIGN_OR_RETURN(ModelFolder folder, ModelFolder::Read(path));
+  GANNET_ASSIGN_OR_RETURN(const std::optional<GannetFile> file, GannetFile::Read(folder.path));
+  if (file) return OpenByGannetFile(std::move(folder), *file, options);
+  GANNET_ASSIGN_OR_RETURN(const Similarity similarity, ParseSimilarity(folder));
+  if (folder.kind != ModelFolder::Kind::kTransformer) {
+    return OpenStaticEmbedder(std::move(folder), similarity);
+  }
+  return OpenBiEncoder(std::move(folder), similarity, options);
 }
 
 }  // namespace
@@ -71,7 +90,6 @@ absl::StatusOr<std::vector<TextVectors>> Embedder::EmbedLong(
   }
   GANNET_ASSIGN_OR_RETURN(const Embeddings embeddings, Embed(texts, role, pool));
   std::vector<TextVectors> vectors;
-  vectors.reserve(texts.size());
   for (size_t i = 0; i < texts.size(); ++i) vectors.push_back(WholeText(texts[i], embeddings, i));
   return vectors;
 }
@@ -82,14 +100,11 @@ std::string_view SimilarityName(Similarity similarity) {
 
 absl::StatusOr<std::unique_ptr<const Embedder>> Embedder::Open(const std::filesystem::path& path,
                                                                const ModelOptions& options) {
-  GANNET_ASSIGN_OR_RETURN(ModelFolder folder, ModelFolder::Read(path));
-  GANNET_ASSIGN_OR_RETURN(const std::optional<GannetFile> file, GannetFile::Read(folder.path));
-  if (file) return OpenByGannetFile(std::move(folder), *file, options);
-  GANNET_ASSIGN_OR_RETURN(const Similarity similarity, ParseSimilarity(folder));
-  if (folder.kind != ModelFolder::Kind::kTransformer) {
-    return OpenStaticEmbedder(std::move(folder), similarity);
-  }
-  return OpenBiEncoder(std::move(folder), similarity, options);
+  ModelOptions whole = options;
+  whole.dimension = 0;
+  GANNET_ASSIGN_OR_RETURN(auto embedder, OpenWhole(path, whole));
+  if (options.dimension == 0) return embedder;
+  return Truncate(std::move(embedder), options.dimension, options.truncation);
 }
 
 }  // namespace gannet::encoder

@@ -15,6 +15,7 @@
 #include "base/thread_pool.h"
 #include "encoder/embed/long_text.h"
 #include "encoder/layers/model_options.h"
+#include "encoder/run/model_facts.h"
 #include "encoder/run/token_count.h"
 
 namespace gannet::encoder {
@@ -80,6 +81,9 @@ class Embedder {
   // How its linear layers are computed on this machine, for people: "24 linear layers: bf16 by
   // brg:avx512_core_bf16".
   virtual std::string ComputePath() const { return "no linear layers"; }
+
+  // What was found in the folder, and what was assumed that it does not say.
+  virtual ModelFacts facts() const { return {}; }
 
   virtual size_t dimension() const = 0;
   virtual size_t max_tokens() const = 0;  // Longest input, special tokens included.

@@ -1,5 +1,7 @@
 #include "encoder/embed/hierarchical_embedder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <optional>
@@ -40,6 +42,7 @@ class HierarchicalEmbedder final : public Embedder {
 
   ModelOptions options() const override { return text_model_.options; }
   std::string ComputePath() const override { return text_model_.compute_path; }
+  ModelFacts facts() const override;
   size_t dimension() const override { return model().dimension(); }
   size_t max_tokens() const override { return model().shape().blocks * model().shape().tokens; }
   // SMITH's concatenated representations are compared as they are.
@@ -80,6 +83,16 @@ class HierarchicalEmbedder final : public Embedder {
   const HierarchicalTextModel text_model_;
   const BlockSplitter splitter_;
 };
+
+ModelFacts HierarchicalEmbedder::facts() const {
+  const BlockShape& shape = model().shape();
+  const bool sentence = shape.filling == BlockShape::Filling::kSentence;
+  return {.dimensions = {.vocabulary = text_model_.tokenizer->vocabulary_size(),
+                         .hidden = model().block_dimension()},
+          .uses = {{"blocks", fmt::format("{} of {} tokens, each {}", shape.blocks, shape.tokens,
+                                          sentence ? "a sentence" : "of whole sentences")}},
+          .assumptions = {}};
+}
 
 HierarchicalEmbedder::Blocks HierarchicalEmbedder::Split(std::span<const std::string_view> texts,
                                                          TextRole role, base::ThreadPool& pool,

@@ -80,6 +80,9 @@ class StaticEmbedder final : public Embedder {
   absl::StatusOr<Embeddings> Embed(std::span<const std::string_view> texts, TextRole role,
                                    base::ThreadPool& pool) const override;
 
+  ModelFacts facts() const override {
+    return FactsOf(folder_, {.vocabulary = tokenizer_->vocabulary_size(), .hidden = table_.size});
+  }
   size_t dimension() const override { return modules_.dimension(); }
   size_t max_tokens() const override { return folder_.max_tokens; }
   Similarity similarity() const override { return similarity_; }

@@ -53,7 +53,14 @@ class TruncatedEmbedder final : public Embedder {
     return all;
   }
 
-  ModelOptions options() const override { return model_->options(); }
+  ModelOptions options() const override {
+    ModelOptions options = model_->options();
+    options.dimension = dimension_;
+    options.truncation = truncation_;
+    return options;
+  }
+  std::string ComputePath() const override { return model_->ComputePath(); }
+  ModelFacts facts() const override { return model_->facts(); }
   size_t dimension() const override { return dimension_; }
   size_t max_tokens() const override { return model_->max_tokens(); }
   Similarity similarity() const override { return model_->similarity(); }

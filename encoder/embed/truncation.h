@@ -10,20 +10,12 @@
 
 namespace gannet::encoder {
 
-// What is done to a vector whose first values are kept (Matryoshka representations, Kusupati et al.
-// 2022, arXiv:2205.13147).
-enum class Truncation {
-  kPlain,                  // Nothing more, as sentence-transformers' truncate_dim.
-  kNormalize,              // The kept values are brought to length 1.
-  kLayerNormAndNormalize,  // LayerNorm without weights (epsilon 1e-5) over the full vector before,
-                           // length 1 after, as nomic-embed-text-v1.5 asks for.
-};
-
 // Fills `out` from the first out.size() values of `vector`, which has at least as many.
 void TruncateVector(std::span<const float> vector, Truncation truncation, std::span<float> out);
 
 // `model` with its vectors truncated to `dimension` values, from 1 to those it has; another number
-// is an error. The fingerprint tells truncated vectors from full ones.
+// is an error. The fingerprint tells truncated vectors from full ones. Embedder::Open does this
+// where its options say a dimension.
 absl::StatusOr<std::unique_ptr<const Embedder>> Truncate(std::unique_ptr<const Embedder> model,
                                                          size_t dimension, Truncation truncation);
 

@@ -19,7 +19,8 @@ absl::StatusOr<std::unique_ptr<const Model>> LoadBert(const std::filesystem::pat
       TokenEmbeddingShape::Read(file, shape.hidden, TokenTypes::kGiven, shape.norm_epsilon));
 
   GANNET_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(folder));
-  checkpoint.UsePrefix("embeddings.word_embeddings.weight", {"", "bert.", "lower_model.bert."});
+  checkpoint.UsePrefix("embeddings.word_embeddings.weight",
+                       {"", "bert.", "lower_model.bert.", "encoder."});
   GANNET_ASSIGN_OR_RETURN(PostNormParts parts, LoadPostNormParts(checkpoint, shape, embedding,
                                                                  PostNormNames::OfBert, options));
   return MakePostNormEncoder(std::move(parts));

@@ -43,7 +43,7 @@ absl::StatusOr<Pooler> Pooler::Load(const std::filesystem::path& folder,
     return file.Error("model_type", fmt::format("\"{}\" has no pooler", type));
   }
   GANNET_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(folder));
-  checkpoint.UsePrefix(fmt::format("{}.weight", name->dense), {"", name->prefix});
+  checkpoint.UsePrefix(fmt::format("{}.weight", name->dense), {"", name->prefix, "encoder."});
   GANNET_ASSIGN_OR_RETURN(auto dense,
                           LoadLinear(checkpoint, name->dense, d, d, Bias::kPresent, options));
   return Pooler(std::move(dense));

@@ -21,7 +21,7 @@ absl::StatusOr<std::unique_ptr<const Model>> LoadRoberta(const std::filesystem::
 
   GANNET_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(folder));
   checkpoint.UsePrefix("embeddings.word_embeddings.weight",
-                       {"", "roberta.", "lower_model.roberta."});
+                       {"", "roberta.", "lower_model.roberta.", "encoder."});
   GANNET_ASSIGN_OR_RETURN(PostNormParts parts, LoadPostNormParts(checkpoint, shape, embedding,
                                                                  PostNormNames::OfBert, options));
   return MakePostNormEncoder(std::move(parts));

@@ -1,6 +1,7 @@
 #include "encoder/score/cross_encoder.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -55,6 +56,7 @@ class PairClassifier final : public CrossEncoder {
     size_t max_tokens = 0;
     std::optional<TokenizedPrompt> prompt;
     std::string fingerprint;
+    std::vector<Assumption> assumptions;
   };
 
   PairClassifier(TextModel text_model, ClassificationHead head, Reading reading)
@@ -67,6 +69,7 @@ class PairClassifier final : public CrossEncoder {
   size_t max_tokens() const override { return reading_.max_tokens; }
   ModelOptions options() const override { return text_model().options; }
   std::string ComputePath() const override { return text_model().compute_path; }
+  ModelFacts facts() const override;
   const std::filesystem::path& folder() const override { return text_model().folder.path; }
   const std::string& name() const override { return text_model().folder.name; }
   const std::string& fingerprint() const override { return reading_.fingerprint; }
@@ -130,6 +133,18 @@ absl::Status PairClassifier::Tokenize(const TextPair& pair, ModelInput& input) c
   return text_model().model->Check(input.ids, input.type_ids);
 }
 
+ModelFacts PairClassifier::facts() const {
+  ModelFacts facts{.dimensions = text_model().model->dimensions(),
+                   .uses = {{"labels", fmt::format("{}", fmt::join(labels(), ", "))},
+                            {"activation", std::string(ScoreActivationName(activation()))}},
+                   .assumptions = reading_.assumptions};
+  if (reading_.prompt) facts.uses.emplace_back("instruction", reading_.prompt->prompt.instruction);
+  for (const Assumption& assumption : text_model().folder.assumptions) {
+    if (assumption.about == "longest input") facts.assumptions.push_back(assumption);
+  }
+  return facts;
+}
+
 PairScores PairClassifier::Score(std::span<const TextPair> pairs, base::ThreadPool& pool) const {
   std::vector<ModelInput> inputs(pairs.size());
   pool.ParallelFor(pairs.size(),
@@ -160,7 +175,8 @@ absl::StatusOr<std::vector<std::string>> ReadLabels(const ConfigFile& file, size
 }
 
 // The torch class that the folder names, sentence-transformers' way and that before its version 4.
-absl::StatusOr<ScoreActivation> ReadActivation(const ConfigFile& file, size_t labels) {
+absl::StatusOr<ScoreActivation> ReadActivation(const ConfigFile& file, size_t labels,
+                                               std::vector<Assumption>& assumptions) {
   constexpr std::string_view kOlderField = "sbert_ce_default_activation_function";
   const auto parse = [&](const ConfigFile& from, std::string_view field,
                          const std::string& name) -> absl::StatusOr<ScoreActivation> {
@@ -175,7 +191,11 @@ absl::StatusOr<ScoreActivation> ReadActivation(const ConfigFile& file, size_t la
   if (!name.empty()) return parse(own, "activation_fn", name);
   GANNET_ASSIGN_OR_RETURN(const std::string older, file.StringOr(kOlderField, ""));
   if (!older.empty()) return parse(file, kOlderField, older);
-  return labels == 1 ? ScoreActivation::kSigmoid : ScoreActivation::kIdentity;
+  const ScoreActivation usual =
+      labels == 1 ? ScoreActivation::kSigmoid : ScoreActivation::kIdentity;
+  assumptions.push_back({"activation", std::string(ScoreActivationName(usual)),
+                         fmt::format("none named, and {} labels", labels)});
+  return usual;
 }
 
 absl::StatusOr<TokenId> AnswerToken(const Tokenizer& tokenizer, const std::string& answer) {
@@ -270,7 +290,8 @@ absl::StatusOr<std::unique_ptr<const CrossEncoder>> CrossEncoder::Open(
 
   PairClassifier::Reading reading;
   GANNET_ASSIGN_OR_RETURN(reading.labels, ReadLabels(file, head.labels()));
-  GANNET_ASSIGN_OR_RETURN(reading.activation, ReadActivation(file, head.labels()));
+  GANNET_ASSIGN_OR_RETURN(reading.activation,
+                          ReadActivation(file, head.labels(), reading.assumptions));
   reading.max_tokens = SmallestLimit(
       {options.max_tokens, text_model.folder.max_tokens, prompt ? prompt->max_tokens : 0});
   if (prompt) {

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "base/thread_pool.h"
 #include "encoder/layers/model_options.h"
+#include "encoder/run/model_facts.h"
 #include "encoder/run/token_count.h"
 
 namespace gannet::encoder {
@@ -86,6 +87,9 @@ class CrossEncoder {
   virtual ModelOptions options() const { return {}; }
   // How its linear layers are computed on this machine, for people.
   virtual std::string ComputePath() const { return "no linear layers"; }
+
+  // What was found in the folder, and what was assumed that it does not say.
+  virtual ModelFacts facts() const { return {}; }
 
   virtual const std::filesystem::path& folder() const = 0;  // Absolute.
   virtual const std::string& name() const = 0;              // The folder's own name, for people.

@@ -45,6 +45,7 @@ class Bpe : public TokenModel {
   static bool SpellsEveryByte(const Vocabulary& vocabulary);
 
   std::unique_ptr<ModelScratch> NewScratch() const override;
+  std::string_view kind() const override { return "BPE"; }
   bool Tokenize(std::string_view piece, ModelScratch* scratch,
                 std::vector<ModelToken>& tokens) const override;
 

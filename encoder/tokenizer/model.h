@@ -29,6 +29,8 @@ class TokenModel {
  public:
   virtual ~TokenModel() = default;
 
+  virtual std::string_view kind() const = 0;  // "BPE", as tokenizer.json calls it.
+
   virtual std::unique_ptr<ModelScratch> NewScratch() const { return nullptr; }
 
   // Appends the tokens of `piece` (not empty). False when a part of the piece is not in the

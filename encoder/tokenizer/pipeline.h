@@ -38,6 +38,7 @@ class Pipeline : public Tokenizer {
   absl::Status EncodePair(std::string_view first, std::string_view second,
                           const EncodeOptions& options, Encoding& encoding) const override;
   size_t vocabulary_size() const override { return parts_.vocabulary_size; }
+  std::string_view kind() const override { return parts_.model->kind(); }
 
  private:
   struct Scratch;

@@ -86,6 +86,9 @@ class Tokenizer {
 
   // Number of ids: every id is below it.
   virtual size_t vocabulary_size() const = 0;
+
+  // How pieces of text become tokens: "BPE", "Unigram", "WordPiece" or "WordLevel".
+  virtual std::string_view kind() const = 0;
 };
 
 }  // namespace gannet::encoder

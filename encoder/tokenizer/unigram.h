@@ -30,6 +30,7 @@ class Unigram : public TokenModel {
   Unigram(const Vocabulary& vocabulary, std::vector<double> scores, const Options& options);
 
   std::unique_ptr<ModelScratch> NewScratch() const override;
+  std::string_view kind() const override { return "Unigram"; }
   bool Tokenize(std::string_view piece, ModelScratch* scratch,
                 std::vector<ModelToken>& tokens) const override;
 

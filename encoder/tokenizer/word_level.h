@@ -15,6 +15,7 @@ class WordLevel : public TokenModel {
   WordLevel(const Vocabulary& vocabulary, std::string_view unknown_token)
       : trie_(vocabulary.Entries()), unknown_(vocabulary.Find(unknown_token)) {}
 
+  std::string_view kind() const override { return "WordLevel"; }
   bool Tokenize(std::string_view piece, ModelScratch*,
                 std::vector<ModelToken>& tokens) const override {
     const TokenId known = trie_.Find(piece);

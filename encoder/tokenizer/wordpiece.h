@@ -23,6 +23,7 @@ class WordPiece : public TokenModel {
 
   WordPiece(const Vocabulary& vocabulary, const Options& options);
 
+  std::string_view kind() const override { return "WordPiece"; }
   bool Tokenize(std::string_view piece, ModelScratch* scratch,
                 std::vector<ModelToken>& tokens) const override;
 

@@ -104,17 +104,19 @@ class IndexJob {
   static size_t MinBlockTokens(int threads) {
     return kMinBlockTokensPerThread * static_cast<size_t>(threads);
   }
-  // Of one document; only to size blocks.
-  size_t MostTokensRead() const;
   // What of the block is to be encoded.
   std::vector<std::string> NewTexts() const;
   absl::StatusOr<std::vector<encoder::TextVectors>> EmbedBlock(
       std::span<const std::string_view> texts);
+  // What was computed for a new record.
+  struct NewVectors {
+    encoder::TextVectors* vectors = nullptr;
+    absl::StatusOr<std::string>* terms = nullptr;  // Null where no terms are kept.
+  };
   // Counts a record and, where it is to be stored, adds it to `good`. An error ends the block.
-  // `new_text` is the place of a new record among those of the block, whose vectors these are.
-  absl::Status Settle(Record& record, size_t new_text, std::span<encoder::TextVectors> vectors,
+  absl::Status Settle(Record& record, const NewVectors& encoded,
                       std::vector<EmbeddedDocument>& good);
-  absl::Status SettleNew(Record& record, size_t new_text, encoder::TextVectors& vectors,
+  absl::Status SettleNew(Record& record, const NewVectors& encoded,
                          std::vector<EmbeddedDocument>& good);
   absl::Status SettleBad(const absl::Status& problem);
   absl::Status PutWithLedger(std::span<const EmbeddedDocument> documents);
@@ -280,16 +282,14 @@ void IndexJob::AdaptBlocks(double seconds) {
   block_tokens_ = std::clamp(tokens, MinBlockTokens(pool_.threads()), kMaxBlockTokens);
 }
 
-size_t IndexJob::MostTokensRead() const {
-  const bool truncates =
-      collection_.schema().long_text.strategy == encoder::LongTextOptions::Strategy::kTruncate;
-  if (!truncates || model_.max_tokens() == 0) return kMaxBlockBytes / kBytesPerToken;
-  return std::max(model_.max_tokens(), options_.terms != nullptr ? encoder::kMaxTermTokens : 0);
-}
-
 absl::StatusOr<bool> IndexJob::ReadBlock() {
   block_.clear();
-  const size_t most_text_read = kBytesPerToken * MostTokensRead();
+  const bool truncates =
+      collection_.schema().long_text.strategy == encoder::LongTextOptions::Strategy::kTruncate;
+  const size_t most_tokens_read =
+      std::max(model_.max_tokens(), options_.terms != nullptr ? encoder::kMaxTermTokens : 0);
+  const size_t most_text_read =
+      truncates && model_.max_tokens() > 0 ? kBytesPerToken * most_tokens_read : kMaxBlockBytes;
   size_t bytes = 0, tokens = 0;
   while (tokens < block_tokens_ && bytes < kMaxBlockBytes && block_.size() < kMaxBlockRecords) {
     GANNET_ASSIGN_OR_RETURN(Read read, ReadRecord());
@@ -378,17 +378,20 @@ absl::Status IndexJob::StoreBlock() {
   if (options_.terms != nullptr) {
     block_terms_ = encoder::EncodePackedTerms(*options_.terms, views,
                                               collection_.schema().terms->format, pool_);
-    for (size_t i = 0; i < vectors.size(); ++i) vectors[i].status.Update(block_terms_[i].status());
   }
   std::vector<EmbeddedDocument> good;
   block_ids_.clear();
   size_t next = 0;
   absl::Status status;
   for (Record& record : block_) {
-    const bool is_new = record.kind == Record::Kind::kNew;
-    status = Settle(record, next, vectors, good);
+    NewVectors encoded;
+    if (record.kind == Record::Kind::kNew) {
+      encoded.vectors = &vectors[next];
+      if (options_.terms != nullptr) encoded.terms = &block_terms_[next];
+      ++next;
+    }
+    status = Settle(record, encoded, good);
     if (!status.ok()) break;
-    if (is_new) ++next;
     if (ledger_.records++ == 0) ledger_.first = record.consumed;
     ledger_.consumed = std::move(record.consumed);
   }
@@ -397,8 +400,7 @@ absl::Status IndexJob::StoreBlock() {
   return status;
 }
 
-absl::Status IndexJob::Settle(Record& record, size_t new_text,
-                              std::span<encoder::TextVectors> vectors,
+absl::Status IndexJob::Settle(Record& record, const NewVectors& encoded,
                               std::vector<EmbeddedDocument>& good) {
   switch (record.kind) {
     case Record::Kind::kOtherShard:
@@ -412,17 +414,19 @@ absl::Status IndexJob::Settle(Record& record, size_t new_text,
       if (record.empty) ++ledger_.counts.empty_texts;
       return absl::OkStatus();
     case Record::Kind::kNew:
-      return SettleNew(record, new_text, vectors[new_text], good);
+      return SettleNew(record, encoded, good);
   }
   return absl::OkStatus();
 }
 
-absl::Status IndexJob::SettleNew(Record& record, size_t new_text, encoder::TextVectors& vectors,
+absl::Status IndexJob::SettleNew(Record& record, const NewVectors& encoded,
                                  std::vector<EmbeddedDocument>& good) {
+  encoder::TextVectors& vectors = *encoded.vectors;
   const std::string& id = record.document.id;
-  if (!vectors.status.ok()) {
-    return SettleBad(
-        base::Annotate(vectors.status, fmt::format("{}: document \"{}\"", record.place, id)));
+  absl::Status status = vectors.status;
+  if (encoded.terms != nullptr) status.Update(encoded.terms->status());
+  if (!status.ok()) {
+    return SettleBad(base::Annotate(status, fmt::format("{}: document \"{}\"", record.place, id)));
   }
   if (!block_ids_.insert(id).second) {
     return SettleBad(absl::InvalidArgumentError(
@@ -442,7 +446,7 @@ absl::Status IndexJob::SettleNew(Record& record, size_t new_text, encoder::TextV
                   .vectors = std::move(vectors.values),
                   .key = ledger_.base_key + ledger_.records,
                   .ordinal = ledger_.records});
-  if (options_.terms != nullptr) good.back().terms = *std::move(block_terms_[new_text]);
+  if (encoded.terms != nullptr) good.back().terms = *std::move(*encoded.terms);
   return absl::OkStatus();
 }
 

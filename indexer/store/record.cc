@@ -66,32 +66,6 @@ absl::StatusOr<T> ReadJson(std::string_view text, std::string_view what, const R
   }
 }
 
-// Collections of programs that knew no windows have none written: their texts are cut.
-absl::StatusOr<encoder::LongTextOptions> DecodeLongText(const Json& schema) {
-  encoder::LongTextOptions options;
-  const auto found = schema.find("long_text");
-  if (found == schema.end()) {
-    options.strategy = encoder::LongTextOptions::Strategy::kTruncate;
-    return options;
-  }
-  GANNET_ASSIGN_OR_RETURN(options.strategy,
-                          encoder::ParseStrategy(found->at("strategy").get<std::string>()));
-  GANNET_ASSIGN_OR_RETURN(options.unit, encoder::ParseUnit(found->at("unit").get<std::string>()));
-  options.size = found->at("size").get<size_t>();
-  options.stride = found->at("stride").get<size_t>();
-  options.ends = found->at("sentences").get<bool>() ? encoder::LongTextOptions::Ends::kSentences
-                                                    : encoder::LongTextOptions::Ends::kAnywhere;
-  return options;
-}
-
-Json EncodeLongText(const encoder::LongTextOptions& options) {
-  return {{"strategy", encoder::StrategyName(options.strategy)},
-          {"unit", encoder::UnitName(options.unit)},
-          {"size", options.size},
-          {"stride", options.stride},
-          {"sentences", options.ends == encoder::LongTextOptions::Ends::kSentences}};
-}
-
 Json TermSchemaJson(const TermSchema& terms) {
   Json json{{"model_folder", terms.model_folder.string()},
             {"model_name", terms.model_name},
@@ -121,6 +95,32 @@ absl::StatusOr<TermSchema> ReadTermSchema(const Json& json) {
   GANNET_ASSIGN_OR_RETURN(terms.format,
                           encoder::ParseTermFormat(json.at("format").get<std::string>()));
   return terms;
+}
+
+// Collections of programs that knew no windows have none written: their texts are cut.
+absl::StatusOr<encoder::LongTextOptions> DecodeLongText(const Json& schema) {
+  encoder::LongTextOptions options;
+  const auto found = schema.find("long_text");
+  if (found == schema.end()) {
+    options.strategy = encoder::LongTextOptions::Strategy::kTruncate;
+    return options;
+  }
+  GANNET_ASSIGN_OR_RETURN(options.strategy,
+                          encoder::ParseStrategy(found->at("strategy").get<std::string>()));
+  GANNET_ASSIGN_OR_RETURN(options.unit, encoder::ParseUnit(found->at("unit").get<std::string>()));
+  options.size = found->at("size").get<size_t>();
+  options.stride = found->at("stride").get<size_t>();
+  options.ends = found->at("sentences").get<bool>() ? encoder::LongTextOptions::Ends::kSentences
+                                                    : encoder::LongTextOptions::Ends::kAnywhere;
+  return options;
+}
+
+Json EncodeLongText(const encoder::LongTextOptions& options) {
+  return {{"strategy", encoder::StrategyName(options.strategy)},
+          {"unit", encoder::UnitName(options.unit)},
+          {"size", options.size},
+          {"stride", options.stride},
+          {"sentences", options.ends == encoder::LongTextOptions::Ends::kSentences}};
 }
 
 }  // namespace
@@ -248,6 +248,9 @@ std::string EncodeSchema(const CollectionSchema& schema) {
             {"vector_format", VectorFormatName(schema.vector_format)},
             {"long_text", EncodeLongText(schema.long_text)},
             {"index", schema.index}};
+  if (schema.model_options.dimension != 0) {
+    json["truncation"] = encoder::TruncationName(schema.model_options.truncation);
+  }
   if (schema.model_options.bf16_layers) {
     json["bf16_layers"] = *schema.model_options.bf16_layers;
   }
@@ -270,6 +273,11 @@ absl::StatusOr<CollectionSchema> DecodeSchema(std::string_view text) {
         GANNET_ASSIGN_OR_RETURN(schema.model_options.precision,
                                 encoder::ParsePrecision(json.at("precision").get<std::string>()));
         schema.model_options.temperature = json.at("temperature").get<float>();
+        if (const auto truncation = json.find("truncation"); truncation != json.end()) {
+          GANNET_ASSIGN_OR_RETURN(schema.model_options.truncation,
+                                  encoder::ParseTruncation(truncation->get<std::string>()));
+          schema.model_options.dimension = json.at("dimension").get<size_t>();
+        }
         if (const auto layers = json.find("bf16_layers"); layers != json.end()) {
           schema.model_options.bf16_layers = layers->get<std::vector<std::string>>();
         }

@@ -6,6 +6,7 @@
 
 #include "base/name_list.h"
 #include "base/status.h"
+#include "encoder/checkpoint/model_folder.h"
 
 namespace gannet::ranker {
 namespace {
@@ -103,10 +104,50 @@ absl::StatusOr<std::shared_ptr<const InContextModel>> ModelRegistry::Get(
       });
 }
 
-std::filesystem::path ModelRegistry::FolderOf(std::string_view name) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = folders_.find(name);
-  return found == folders_.end() ? std::filesystem::path() : found->second;
+absl::StatusOr<std::shared_ptr<const TermsModel>> ModelRegistry::Get(const TermsMethod& method,
+                                                                     ModelAccess access) {
+  const std::string reading =
+      method.model.empty() ? "terms" : fmt::format("terms of {}", method.model);
+  const auto open = [&](const std::filesystem::path& folder)
+      -> absl::StatusOr<std::shared_ptr<const TermsModel>> {
+    auto model = std::make_shared<TermsModel>();
+    GANNET_ASSIGN_OR_RETURN(model->collection, indexer::Collection::Open(folder));
+    const std::optional<indexer::TermSchema>& terms = model->collection->schema().terms;
+    if (!terms) {
+      return absl::FailedPreconditionError(fmt::format(
+          "{}: keeps no terms; `gannet collection add-terms` adds them", folder.string()));
+    }
+    std::filesystem::path model_folder = terms->model_folder;
+    if (!method.model.empty()) {
+      GANNET_ASSIGN_OR_RETURN(model_folder, options_.locate(method.model));
+    }
+    auto encoder = encoder::TermEncoder::Open(model_folder, terms->options);
+    if (!encoder.ok()) {
+      return base::Annotate(encoder.status(), fmt::format("{}: the model {} of its terms",
+                                                          folder.string(), terms->model_name));
+    }
+    model->encoder = *std::move(encoder);
+    return model;
+  };
+  return FindOrOpen(terms_, method.collection, reading, access, open);
+}
+
+absl::StatusOr<std::string> ModelRegistry::Fingerprint(const StageMethod& method) {
+  if (const auto* const terms = std::get_if<TermsMethod>(&method)) {
+    GANNET_ASSIGN_OR_RETURN(const auto model, Get(*terms, ModelAccess::kOpenedOnly));
+    return model->encoder->fingerprint();
+  }
+  std::filesystem::path path;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = folders_.find(ModelOf(method));
+    if (found == folders_.end()) {
+      return absl::NotFoundError(fmt::format("\"{}\" is not open", ModelOf(method)));
+    }
+    path = found->second;
+  }
+  GANNET_ASSIGN_OR_RETURN(const encoder::ModelFolder folder, encoder::ModelFolder::Read(path));
+  return encoder::FingerprintOf(folder);
 }
 
 }  // namespace gannet::ranker

@@ -13,10 +13,18 @@
 #include "encoder/score/cross_encoder.h"
 #include "encoder/score/duo_encoder.h"
 #include "encoder/score/parade_scorer.h"
+#include "encoder/score/term_encoder.h"
+#include "indexer/collection.h"
 #include "ranker/pipeline/pipeline_spec.h"
 #include "ranker/rerank/icr_model.h"
 
 namespace gannet::ranker {
+
+// A collection that keeps terms, and their model.
+struct TermsModel {
+  std::unique_ptr<const indexer::Collection> collection;
+  std::unique_ptr<const encoder::TermEncoder> encoder;
+};
 
 // Whether a model that is not open yet may be opened: requests of strangers open no folders.
 enum class ModelAccess { kOpen, kOpenedOnly };
@@ -48,8 +56,13 @@ class ModelRegistry {
   absl::StatusOr<std::shared_ptr<const InContextModel>> Get(const InContextMethod& method,
                                                             ModelAccess access);
 
-  // Where the model of this name was found when it was opened; empty when it was not.
-  std::filesystem::path FolderOf(std::string_view name) const;
+  // kFailedPrecondition for a collection without terms.
+  absl::StatusOr<std::shared_ptr<const TermsModel>> Get(const TermsMethod& method,
+                                                        ModelAccess access);
+
+  // 32 hexadecimal digits over the files of a model that is open; of terms, over what bears on
+  // them. kNotFound for one that is not.
+  absl::StatusOr<std::string> Fingerprint(const StageMethod& method);
 
  private:
   // Models by folder and options.
@@ -64,12 +77,13 @@ class ModelRegistry {
                                                           ModelAccess access, const Open& open);
 
   const Options options_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::map<std::string, std::filesystem::path, std::less<>> folders_;  // By name.
   Shelf<encoder::CrossEncoder> cross_encoders_;
   Shelf<encoder::ParadeScorer> parade_scorers_;
   Shelf<encoder::DuoEncoder> duo_encoders_;
   Shelf<InContextModel> decoders_;
+  Shelf<TermsModel> terms_;
 };
 
 }  // namespace gannet::ranker

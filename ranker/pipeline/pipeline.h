@@ -55,7 +55,7 @@ struct PipelineAnswer {
   std::vector<StageReport> stages;
   // Of a pipeline that retrieves:
   encoder::TokenCount query_tokens = {};
-  size_t query_windows = 0;  // In which the query was read.
+  size_t query_windows = 0;
   SearchTimings timings = {};
 };
 

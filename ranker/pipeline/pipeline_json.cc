@@ -73,6 +73,11 @@ void ReadMethod(JsonFields& fields, InContextMethod& method) {
   fields.Count("block_cache_mib", method.block_cache_mib);
 }
 
+void ReadMethod(JsonFields& fields, TermsMethod& method) {
+  fields.Text("collection", method.collection);
+  fields.Text("model", method.model);
+}
+
 // The methods by the names of their types, each as it is when nothing more is said.
 const std::vector<StageMethod>& Methods() {
   static const std::vector<StageMethod> kMethods = {
@@ -82,7 +87,8 @@ const std::vector<StageMethod>& Methods() {
       DuoMethod(),
       InContextMethod{.model = {}, .options = {.recipe = "icr"}},
       InContextMethod{.model = {}, .options = {.recipe = "qrhead"}},
-      InContextMethod{.model = {}, .options = {.recipe = "core"}}};
+      InContextMethod{.model = {}, .options = {.recipe = "core"}},
+      TermsMethod()};
   return kMethods;
 }
 

@@ -93,6 +93,10 @@ void CheckMethod(const InContextMethod& method, const StageSpec& stage, Checker&
   }
 }
 
+void CheckMethod(const TermsMethod& method, const StageSpec&, Checker& check) {
+  if (method.collection.empty()) check.Fail("collection", "missing");
+}
+
 absl::Status CheckStage(const PipelineSpec& spec, size_t i) {
   const StageSpec& stage = spec.stages[i];
   Checker check(fmt::format("pipeline.stages[{}]", i));
@@ -106,10 +110,10 @@ absl::Status CheckStage(const PipelineSpec& spec, size_t i) {
     check.Fail("time_budget_ms", "retrieval is never skipped");
   }
   if (stage.min_score && !std::isfinite(*stage.min_score)) check.Fail("min_score", "not finite");
+  std::visit([&](const auto& method) { CheckMethod(method, stage, check); }, stage.method);
   if (!std::holds_alternative<DenseMethod>(stage.method) && ModelOf(stage.method).empty()) {
     check.Fail("model", "missing");
   }
-  std::visit([&](const auto& method) { CheckMethod(method, stage, check); }, stage.method);
   check.Range("depth", stage.depth, 1, kMaxDepth);
   return check.status();
 }
@@ -125,6 +129,7 @@ std::string_view TypeName(const StageMethod& method) {
     std::string_view operator()(const InContextMethod& in_context) const {
       return in_context.options.recipe;
     }
+    std::string_view operator()(const TermsMethod&) const { return "terms"; }
   };
   return std::visit(Visitor(), method);
 }
@@ -132,7 +137,9 @@ std::string_view TypeName(const StageMethod& method) {
 std::string_view ModelOf(const StageMethod& method) {
   return std::visit(
       [](const auto& of_type) -> std::string_view {
-        if constexpr (requires { of_type.model; }) {
+        if constexpr (requires { of_type.collection; }) {
+          return of_type.collection;
+        } else if constexpr (requires { of_type.model; }) {
           return of_type.model;
         } else {
           return {};
@@ -181,6 +188,7 @@ size_t MostTexts(const StageSpec& stage) {
     size_t operator()(const ParadeMethod& method) const { return depth * method.windows.most; }
     size_t operator()(const DuoMethod&) const { return depth * (depth - 1); }
     size_t operator()(const InContextMethod&) const { return depth; }
+    size_t operator()(const TermsMethod&) const { return depth; }
   };
   return std::visit(Visitor{stage.depth}, stage.method);
 }

@@ -53,13 +53,19 @@ struct InContextMethod {
   size_t block_cache_mib = 0;  // Of documents kept from query to query, with Reading::kBlocks.
 };
 
-using StageMethod =
-    std::variant<DenseMethod, CrossEncoderMethod, ParadeMethod, DuoMethod, InContextMethod>;
+// Re-ranking by the terms that a collection keeps of its documents (PreTTR).
+struct TermsMethod {
+  std::string collection;  // Its folder.
+  std::string model = {};  // Empty: where it was when the terms were made.
+};
 
-// "dense", "cross-encoder", "parade", "duo", "icr", "qrhead", "core".
+using StageMethod = std::variant<DenseMethod, CrossEncoderMethod, ParadeMethod, DuoMethod,
+                                 InContextMethod, TermsMethod>;
+
+// "dense", "cross-encoder", "parade", "duo", "icr", "qrhead", "core", "terms".
 std::string_view TypeName(const StageMethod& method);
 
-// How a method names its model; empty for one that has none of its own.
+// How a method names its model, or the collection that does; empty for one that has neither.
 std::string_view ModelOf(const StageMethod& method);
 
 // As many candidates as the method is meant for.

@@ -7,6 +7,7 @@
 #include "ranker/rerank/duo_stage.h"
 #include "ranker/rerank/icr_stage.h"
 #include "ranker/rerank/parade_stage.h"
+#include "ranker/rerank/terms_stage.h"
 
 namespace gannet::ranker {
 namespace {
@@ -55,6 +56,14 @@ absl::StatusOr<OpenedStage> Open(const InContextMethod& method, const std::strin
                             .reading = method.reading,
                             .block_cache_bytes = method.block_cache_mib * kMib});
   return OpenedStage{std::move(model), std::move(stage)};
+}
+
+absl::StatusOr<OpenedStage> Open(const TermsMethod& method, const std::string& name,
+                                 ModelRegistry& models, ModelAccess access) {
+  GANNET_ASSIGN_OR_RETURN(auto model, models.Get(method, access));
+  auto stage = TermsStage::Make(*model->encoder, *model->collection, {.name = name});
+  if (!stage.ok()) return base::Annotate(stage.status(), method.collection);
+  return OpenedStage{std::move(model), *std::move(stage)};
 }
 
 }  // namespace

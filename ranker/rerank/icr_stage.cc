@@ -69,6 +69,7 @@ absl::Status InContextStage::Rerank(std::string_view query, std::span<Candidate>
     candidates[i].status = CheckText(candidates[i]);
   }
   std::vector<Candidate> ranked;
+  ranked.reserve(order.size());
   for (const size_t i : order) ranked.push_back(std::move(candidates[i]));
   std::ranges::move(ranked, candidates.begin());
   return absl::OkStatus();

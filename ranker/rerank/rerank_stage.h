@@ -14,18 +14,9 @@
 #include "encoder/run/token_count.h"
 #include "encoder/tokenizer/tokenizer.h"
 #include "ranker/hit.h"
+#include "ranker/text_window.h"
 
 namespace gannet::ranker {
-
-// A part of a candidate's text that a stage read on its own.
-struct TextWindow {
-  size_t index = 0;         // Among the windows of the text,
-  size_t count = 1;         // of which there are so many.
-  uint64_t first_byte = 0;  // Of the candidate's text.
-  uint64_t bytes = 0;
-
-  friend bool operator==(const TextWindow&, const TextWindow&) = default;
-};
 
 // A token of a passage and what the query takes from it (re-ranking in context).
 struct TokenMass {
@@ -49,7 +40,6 @@ struct Candidate {
   std::string text;
   float score = 0;                       // Of the last stage that gave it one; higher is better.
   std::vector<StageScore> stage_scores;  // Of all stages, in their order.
-  TextWindow passage = {};               // That retrieval found of the text, where it did.
 
   // Of the last stage that was given the candidate:
   absl::Status status;               // Why it has no score of that stage.
@@ -62,6 +52,8 @@ struct Candidate {
   std::vector<Explanation> explanations = {};
 
   std::string metadata_json = "{}";  // Of the document.
+  // The passage that it was found by, where it comes out of a collection.
+  std::optional<TextWindow> passage = std::nullopt;
 };
 
 // One step of a ranking. Immutable; safe to use from several threads.

@@ -12,6 +12,7 @@
 
 #include "cli/commands.h"
 #include "eval/run_file.h"
+#include "indexer/collection.h"
 #include "tests/testing/shared_data.h"
 
 namespace gannet::cli {
@@ -86,6 +87,19 @@ TEST_F(EvalCommandTest, FindsEachTextByItself) {
   EXPECT_EQ(json["dataset"]["queries"], 1);
   EXPECT_EQ(json["model"]["max_tokens"], 48);
   EXPECT_EQ(json["model"]["fingerprint"].get<std::string>().size(), 32u);
+}
+
+TEST_F(EvalCommandTest, VectorsAreShortenedOnRequestAndACollectionRemembersIt) {
+  const std::string collection = (folder_.path() / "short").string();
+  const Json json = RunForJson({"--split", "own", "--dimension", "8", "--collection", collection});
+  EXPECT_EQ(json["metrics"]["nDCG@10"], 1.0);
+  EXPECT_NE(json["model"]["fingerprint"], RunForJson({"--split", "own"})["model"]["fingerprint"]);
+  ASSERT_OK_AND_ASSIGN(const auto opened, indexer::Collection::Open(collection));
+  EXPECT_EQ(opened->schema().dimension, 8u);
+  EXPECT_EQ(opened->schema().model_options.dimension, 8u);
+  EXPECT_EQ(opened->schema().model_options.truncation, encoder::Truncation::kNormalize);
+  EXPECT_FALSE(RunEval(Arguments({"--dimension", "33"})).ok());
+  EXPECT_FALSE(RunEval(Arguments({"--dimension", "8", "--truncation", "half"})).ok());
 }
 
 TEST_F(EvalCommandTest, TheIdenticalIdRuleIsAFlag) {

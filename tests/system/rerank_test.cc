@@ -195,6 +195,21 @@ TEST(RerankTest, PassagesOfACollectionAreJoinedAndNotReadAgain) {
   EXPECT_FALSE(scores["d1"].contains("terms.computed"));
   EXPECT_EQ(scores["x"]["terms.computed"], 1);
 
+  // The same as a stage of a pipeline, alone and behind retrieval.
+  const std::string stage = R"({"type":"terms","collection":")" + collection + "\"}";
+  const auto alone = folder.Write("alone.json", R"({"stages":[)" + stage + "]}");
+  const Outcome piped =
+      RunGannet({"rerank", "--pipeline", alone.string(), "--input", input.string()});
+  ASSERT_EQ(piped.exit_code, 0) << piped.errors;
+  EXPECT_EQ(Lines(piped.output).at(0)["hits"], hits);
+  const auto behind = folder.Write("behind.json", R"({"stages":[{"type":"dense"},)" + stage + "]}");
+  const Outcome searched = RunGannet(
+      {"search", "--collection", collection, "--pipeline", behind.string(), "--json", "the sea"});
+  ASSERT_EQ(searched.exit_code, 0) << searched.errors;
+  for (const auto& hit : nlohmann::json::parse(searched.output)["hits"]) {
+    EXPECT_EQ(hit["stage_scores"]["terms"], scores[hit["id"]]["terms"]);
+  }
+
   const auto errors = [](const std::vector<std::string>& arguments) {
     const Outcome failed = RunGannet(arguments);
     EXPECT_NE(failed.exit_code, 0);

@@ -19,6 +19,8 @@ std::filesystem::path TestData(std::string_view relative) {
   return std::filesystem::path(GANNET_TEST_DATA) / relative;
 }
 
+std::filesystem::path TestGrammars() { return GANNET_TEST_GRAMMARS; }
+
 TemporaryFolder::TemporaryFolder() {
   std::string pattern = (std::filesystem::temp_directory_path() / "gannet-test-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) {

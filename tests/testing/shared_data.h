@@ -15,6 +15,10 @@ std::optional<std::filesystem::path> FindShared(std::string_view relative);
 // The path of `relative` in tests/data, which a bare clone has too.
 std::filesystem::path TestData(std::string_view relative);
 
+// The folder of the grammars that are built of tests/data/tiny_grammar: tiny, and stale, whose
+// tables tree-sitter does not take.
+std::filesystem::path TestGrammars();
+
 // A fresh folder for one test, removed with everything in it when the object goes.
 class TemporaryFolder {
  public:

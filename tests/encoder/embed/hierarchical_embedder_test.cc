@@ -182,7 +182,7 @@ TEST(HierarchicalEmbedderTest, PrecisionAndConfigurationAreInTheFingerprint) {
 TEST(HierarchicalEmbedderTest, AModelThatIsNotKnownIsNamed) {
   const Folder folder("hmde", R"({"model": "smoth"})", 24);
   EXPECT_THAT(std::string(base::Message(Embedder::Open(folder.path()).status())),
-              HasSubstr("gannet.json: model: \"smoth\", expected smith or hmde"));
+              HasSubstr("gannet.json: model: \"smoth\", expected smith, hmde or sea"));
 }
 
 }  // namespace

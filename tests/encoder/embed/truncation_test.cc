@@ -46,6 +46,25 @@ TEST(TruncationTest, AnEmbedderKeepsTheFirstValues) {
   }
 }
 
+TEST(TruncationTest, OpeningWithADimensionTruncates) {
+  const std::filesystem::path folder = testing::TestData("tiny_bert");
+  ASSERT_OK_AND_ASSIGN(auto full, Embedder::Open(folder));
+  const std::string full_fingerprint = full->fingerprint();
+  ASSERT_OK_AND_ASSIGN(const auto want, Truncate(std::move(full), 8, Truncation::kPlain));
+  ASSERT_OK_AND_ASSIGN(const auto got,
+                       Embedder::Open(folder, {.dimension = 8, .truncation = Truncation::kPlain}));
+  EXPECT_EQ(got->dimension(), 8u);
+  EXPECT_EQ(got->fingerprint(), want->fingerprint());
+  EXPECT_EQ(got->options().dimension, 8u);
+  EXPECT_EQ(got->options().truncation, Truncation::kPlain);
+  // What a collection records opens the same model again.
+  ASSERT_OK_AND_ASSIGN(const auto again, Embedder::Open(folder, got->options()));
+  EXPECT_EQ(again->fingerprint(), got->fingerprint());
+  EXPECT_NE(again->fingerprint(), full_fingerprint);
+  EXPECT_EQ(Embedder::Open(folder, {.dimension = 33}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
 TEST(TruncationTest, ATextWithoutAVectorKeepsItsError) {
   const std::vector<std::string_view> texts = {"the sea", "\xff"};
   base::ThreadPool pool(1);

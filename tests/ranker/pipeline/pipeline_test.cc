@@ -347,8 +347,10 @@ TEST(ModelRegistryTest, OpensAFolderOnceForAllThatReadItAlike) {
   EXPECT_NE(first, other);
   EXPECT_EQ(opened, 2u);
   EXPECT_TRUE(models.Get(method, ModelAccess::kOpenedOnly).ok());
-  EXPECT_FALSE(models.FolderOf(kTinyBert).empty());
-  EXPECT_TRUE(models.FolderOf("other").empty());
+  ASSERT_OK_AND_ASSIGN(const std::string fingerprint, models.Fingerprint(method));
+  EXPECT_EQ(fingerprint.size(), 32u);
+  EXPECT_EQ(models.Fingerprint(DuoMethod{.model = "other"}).status().code(),
+            absl::StatusCode::kNotFound);
 }
 
 TEST(ModelRegistryTest, WhatIsNotOpenStaysShutForRequests) {
