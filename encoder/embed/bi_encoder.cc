@@ -263,12 +263,14 @@ absl::StatusOr<std::vector<TextVectors>> BiEncoder::EmbedLong(
   std::vector<TextPlan> plans = Plan(texts, role, options, pool);
   Runs runs = Collect(plans);
   std::vector<absl::Status> errors;
+  errors.reserve(runs.inputs.size());
   for (const ModelInput& input : runs.inputs) errors.push_back(input.status);
   ForEachGroup(runs.inputs, pool, [&](std::span<const size_t> members, base::ThreadPool* of_group) {
     EncodeGroup(members, of_group, runs, errors);
   });
 
   std::vector<TextVectors> vectors;
+  vectors.reserve(plans.size());
   std::span<const float> values = runs.values;
   std::span<const absl::Status> statuses = errors;
   for (TextPlan& plan : plans) {

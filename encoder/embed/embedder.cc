@@ -90,6 +90,7 @@ absl::StatusOr<std::vector<TextVectors>> Embedder::EmbedLong(
   }
   GANNET_ASSIGN_OR_RETURN(const Embeddings embeddings, Embed(texts, role, pool));
   std::vector<TextVectors> vectors;
+  vectors.reserve(texts.size());
   for (size_t i = 0; i < texts.size(); ++i) vectors.push_back(WholeText(texts[i], embeddings, i));
   return vectors;
 }

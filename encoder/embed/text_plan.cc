@@ -197,6 +197,7 @@ absl::StatusOr<std::vector<WindowRange>> TextPlanner::CutByTokens(std::string_vi
   std::vector<size_t> beginnings;
   if (options_.ends == LongTextOptions::Ends::kSentences && count > size) {
     GANNET_ASSIGN_OR_RETURN(const std::vector<ByteSpan> sentences, SplitSentences(text));
+    beginnings.reserve(sentences.size());
     for (const ByteSpan& sentence : sentences) {
       beginnings.push_back(TokenBehind(tokens.bytes, sentence.begin));
     }

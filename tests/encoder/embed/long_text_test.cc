@@ -154,6 +154,7 @@ TEST_F(LongTextTest, WindowsOfASizeAlsoCutTextsThatFit) {
 
 TEST_F(LongTextTest, VectorsDoNotDependOnCompanyOrThreads) {
   std::vector<std::string> texts;
+  texts.reserve(12);
   for (size_t i = 0; i < 12; ++i) texts.push_back(Words(i * 37 % 200));
   for (const Strategy strategy : {Strategy::kWindows, Strategy::kLateChunking, Strategy::kMean}) {
     const std::vector<TextVectors> together = EmbedAll(texts, {.strategy = strategy}, 4);

@@ -116,6 +116,7 @@ TEST(WordWindowsTest, WindowsAreThoseOfBertMaxP) {
   ASSERT_EQ(golden.size(), 9u);
   for (const auto& [words, windows] : golden.items()) {
     Ranges want;
+    want.reserve(windows.size());
     for (const auto& window : windows) want.push_back({window[0], window[1]});
     EXPECT_EQ(CutWords(std::stoul(words), 150, 75), want) << words;
   }
