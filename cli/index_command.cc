@@ -50,7 +50,7 @@ void PrintSkipped(const indexer::IndexCounts& counts) {
 }
 
 void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& model,
-                 const indexer::CollectionInfo& info) {
+                 const indexer::CollectionSchema& schema, const indexer::CollectionInfo& info) {
   const indexer::IndexCounts& counts = report.counts;
   fmt::print("{} documents read ({}) in {}: {} encoded, {} unchanged; the collection holds {}\n",
              Count(counts.documents), indexer::CorpusFormatName(report.format),
@@ -66,8 +66,7 @@ void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& mo
     fmt::print("{} documents were read in {} windows, {} of {} tokens of all documents ({})\n",
                Count(counts.long_texts),
                Count(counts.windows - (counts.documents - counts.unchanged - counts.long_texts)),
-               Count(counts.tokens_read), Count(counts.tokens_total),
-               collection.schema().long_text.ToString());
+               Count(counts.tokens_read), Count(counts.tokens_total), schema.long_text.ToString());
   }
   if (report.encoded_tokens > 0 && report.seconds > 0) {
     const double rate = static_cast<double>(report.encoded_tokens) / report.seconds;
@@ -79,7 +78,7 @@ void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& mo
     fmt::print(
         "{} documents were not read to the end: {} of {} tokens of all documents were ({})\n",
         Count(counts.cut_texts), Count(counts.tokens_read), Count(counts.tokens_total),
-        collection.schema().long_text.ToString());
+        schema.long_text.ToString());
   }
   if (counts.empty_texts > 0) {
     fmt::print("{} documents have neither title nor text\n", Count(counts.empty_texts));
@@ -209,7 +208,7 @@ absl::Status Index(const IndexFlags& flags) {
     return absl::CancelledError(goes_on(fmt::format("stopped by {}", signals.received())));
   }
   GANNET_ASSIGN_OR_RETURN(const indexer::CollectionInfo info, collection.Info());
-  PrintReport(*report, *model, info);
+  PrintReport(*report, *model, collection.schema(), info);
   return absl::OkStatus();
 }
 

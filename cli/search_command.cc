@@ -23,6 +23,7 @@
 #include "encoder/embed/embedder.h"
 #include "indexer/collection.h"
 #include "indexer/filter/filter.h"
+#include "ranker/found_passage.h"
 #include "ranker/pipeline/pipeline.h"
 #include "ranker/searcher.h"
 #include "service/address.h"

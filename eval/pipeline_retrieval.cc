@@ -55,7 +55,7 @@ absl::StatusOr<PipelineRetrieval> RetrieveByPipeline(const ranker::Pipeline& pip
     }
     result.retrieval.run.rankings.push_back(MakeRanking(
         {.query_id = query.id, .query = query.text, .candidates = std::move(answer->hits)}));
-    if (answer->query_tokens.cut()) ++result.retrieval.cut_queries;
+    result.retrieval.queries.Add(answer->query_tokens, answer->query_windows);
     result.retrieval.encode_seconds += answer->timings.encode_seconds;
     result.retrieval.retrieve_seconds += answer->timings.retrieve_seconds;
     for (size_t i = 0; i < result.stages.size(); ++i) Add(answer->stages[i], result.stages[i]);

@@ -105,7 +105,7 @@ TEST_F(HandlerTest, ViewDecidesWhatHitsCarry) {
 TEST_F(HandlerTest, HitsNameTheirPassage) {
   v1::SearchRequest request = Request("cat");
   ASSERT_OK_AND_ASSIGN(const v1::SearchResponse full, Search(request));
-  const v1::Passage& passage = full.hits(0).passage();
+  const v1::TextWindow& passage = full.hits(0).passage();
   EXPECT_EQ(passage.index(), 0u);
   EXPECT_EQ(passage.count(), 1u);
   EXPECT_EQ(passage.first_byte(), 0u);
