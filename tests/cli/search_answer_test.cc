@@ -16,7 +16,7 @@ SearchAnswer TwoHits() {
                                  R"({"year":1999})"},
                     .score = 0.75F,
                     .stage_scores = {{"dense", 0.75F}},
-                    .passage = {.bytes = 24}},
+                    .passage = {.bytes = 25}},
                    {.document = {"gull", "", "", "{}"},
                     .score = -0.5F,
                     .stage_scores = {{"dense", -0.5F}}}},
