@@ -107,16 +107,33 @@ std::vector<rocksdb::ColumnFamilyDescriptor> Families() {
   return families;
 }
 
-// Whether a sound store was made before there was the last family.
-bool LacksTerms(const std::filesystem::path& folder) {
+// How many of the families, which are made in their order, a sound store has; 0 where it has
+// others.
+size_t CountFamilies(const std::filesystem::path& folder) {
   std::vector<std::string> names;
   const rocksdb::Status listed =
       rocksdb::DB::ListColumnFamilies(DatabaseOptions(), folder.string(), &names);
-  if (!listed.ok()) return false;  // Opening it says what is wrong.
-  std::vector<std::string> expected(kFamilyNames.begin(), kFamilyNames.end() - 1);
+  if (!listed.ok() || names.size() > kFamilies) return 0;  // Opening it says what is wrong.
+  std::vector<std::string> expected(kFamilyNames.begin(), kFamilyNames.begin() + names.size());
   std::sort(names.begin(), names.end());
   std::sort(expected.begin(), expected.end());
-  return names == expected;
+  return names == expected ? names.size() : 0;
+}
+
+// Whether a sound store was made before there was the last family.
+bool LacksTerms(const std::filesystem::path& folder) {
+  return CountFamilies(folder) == kFamilies - 1;
+}
+
+// Whether a process died while it made the store, before there was anything in it.
+bool IsHalfMade(const std::filesystem::path& folder) {
+  const size_t families = CountFamilies(folder);
+  return families > 0 && families < kFamilies - 1;
+}
+
+absl::Status HalfMadeError(const std::filesystem::path& folder) {
+  return absl::NotFoundError(
+      fmt::format("{}: half a store, whose making was cut short", folder.string()));
 }
 
 bool IsAbsentOrEmpty(const std::filesystem::path& folder) {
@@ -296,6 +313,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::OpenForReading(const std::filesyst
     status = state->OpenReadOnly();
     if (!status.IsIOError() && !status.IsCorruption() && !status.IsNotFound()) break;
   }
+  if (status.IsInvalidArgument() && IsHalfMade(folder)) return HalfMadeError(folder);
   if (status.IsNotFound()) {
     return absl::DataLossError(fmt::format("{}: {}", folder.string(), status.ToString()));
   }
@@ -333,6 +351,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::OpenWritable(const std::filesystem
     return absl::UnavailableError(
         fmt::format("{}: another process is writing to this collection", folder.string()));
   }
+  if (status.IsInvalidArgument() && IsHalfMade(folder)) return HalfMadeError(folder);
   // "does not exist (create_if_missing is false)": files are there, but not the one that counts.
   if (status.IsInvalidArgument() || status.IsNotFound()) {
     return absl::DataLossError(fmt::format("{}: {}", folder.string(), message));

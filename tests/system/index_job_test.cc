@@ -106,7 +106,7 @@ TEST_F(IndexJobSystemTest, EveryFormatGivesTheSameCollection) {
   const Outcome parquet = Index("parquet", folder_.Write("c.parquet", "PAR1"));
   EXPECT_EQ(parquet.exit_code, 1);
   EXPECT_THAT(parquet.errors, AllOf(HasSubstr("c.parquet: Parquet is not read"),
-                                    HasSubstr("jsonl, tsv, trec, text")));
+                                    HasSubstr("jsonl, tsv, trec, loco, text")));
 }
 
 // What the runs of a job, as their logs say, have encoded.

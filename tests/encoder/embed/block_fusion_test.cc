@@ -41,8 +41,9 @@ class SeaGolden : public ::testing::Test {
   // [blocks, d], one after the other.
   static std::vector<float> Blocks(const std::filesystem::path& golden) {
     std::ifstream stream(golden / "inputs.json");
+    const nlohmann::json inputs = nlohmann::json::parse(stream);
     std::vector<float> blocks;
-    for (const auto& block : nlohmann::json::parse(stream)["sea.blocks"]) {
+    for (const auto& block : inputs["sea.blocks"]) {
       for (const float value : block.get<std::vector<float>>()) blocks.push_back(value);
     }
     return blocks;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "tests/indexer/store/older_store.h"
 #include "tests/testing/shared_data.h"
 
 namespace gannet::indexer {
@@ -136,6 +137,21 @@ TEST_F(StoreTest, WhatIsNoStoreIsNotOpened) {
   folder_.Write("other/file", "x");
   EXPECT_EQ(Store::OpenForWriting(folder_.path() / "other").status().code(),
             absl::StatusCode::kDataLoss);
+}
+
+// What a process leaves that dies while it makes a store: nothing was in it, and making it again is
+// all there is to do.
+TEST_F(StoreTest, HalfAStoreIsNoneAndCanBeMade) {
+  const testing::TemporaryFolder folder;
+  const std::filesystem::path path = folder.path() / "store";
+  ASSERT_OK(Store::OpenOrCreate(path).status());
+  for (const char* name : {"terms", "tombstones", "fields", "vectors"}) {
+    testing::DropFamily(path, name);
+  }
+  EXPECT_EQ(Store::OpenForWriting(path).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Store::OpenForReading(path).status().code(), absl::StatusCode::kNotFound);
+  ASSERT_OK(Store::OpenOrCreate(path).status());
+  ASSERT_OK(Store::OpenForWriting(path).status());
 }
 
 }  // namespace
