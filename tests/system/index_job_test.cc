@@ -155,8 +155,11 @@ class KilledJobTest : public IndexJobSystemTest {
 TEST_F(KilledJobTest, EndsWithTheBytesOfAnUndisturbedRun) {
   constexpr int kDocuments = 12'000;
   const std::string input = folder_.Write("corpus.jsonl", MakeCorpus(kDocuments)).string();
-  ASSERT_EQ(Index("whole", input).exit_code, 0);
-  RunWithKills(input, 50, 600);
+  // A segment is made whole or not at all: a graph of all windows would take longer than a run
+  // lives.
+  const std::vector<std::string> flags = {"--index", "Flat"};
+  ASSERT_EQ(Index("whole", input, flags).exit_code, 0);
+  RunWithKills(input, 50, 600, flags);
   EXPECT_GT(kills_, 1u);
   EXPECT_EQ(Digest("killed"), Digest("whole"));
   EXPECT_LE(encoded_.documents, kDocuments + kills_ * encoded_.largest_block);
@@ -168,8 +171,8 @@ class SlowKilledJobTest : public KilledJobTest {};
 TEST_F(SlowKilledJobTest, RepeatsAtMostOneHundredthOfTheWork) {
   constexpr int kDocuments = 300'000;
   const std::string input = folder_.Write("corpus.jsonl", MakeCorpus(kDocuments)).string();
-  // A segment is made whole or not at all: a graph of so many would take longer than a run lives.
-  const std::vector<std::string> flags = {"--index", "Flat"};
+  // As above; and one vector a document, so that the test takes minutes.
+  const std::vector<std::string> flags = {"--index", "Flat", "--long-text", "truncate"};
   ASSERT_EQ(Index("whole", input, flags).exit_code, 0);
   RunWithKills(input, 3'000, 7'000, flags);
   EXPECT_GT(kills_, 1u);
