@@ -135,8 +135,8 @@ class PerceiverLoader {
     std::vector<float> normal(pooler.latents_.size());
     norm.Apply(pooler.latents_.data(), nullptr, count, normal.data());
     pooler.queries_ = ApplyRows(query, normal);
-    const auto scale =
-        static_cast<float>(1 / std::sqrt(static_cast<double>(inner / pooler.heads_)));
+    const size_t head_dim = inner / pooler.heads_;
+    const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(head_dim)));
     for (float& q : pooler.queries_) q *= scale;
     return absl::OkStatus();
   }
