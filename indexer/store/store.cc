@@ -125,10 +125,20 @@ bool LacksTerms(const std::filesystem::path& folder) {
   return CountFamilies(folder) == kFamilies - 1;
 }
 
-// Whether a process died while it made the store, before there was anything in it.
+// Whether a process died while it made the store, before there was anything in it: before all
+// families, or before CURRENT, when there are only the files that RocksDB writes ahead of it.
 bool IsHalfMade(const std::filesystem::path& folder) {
-  const size_t families = CountFamilies(folder);
-  return families > 0 && families < kFamilies - 1;
+  std::error_code unreadable;
+  if (std::filesystem::exists(folder / "CURRENT", unreadable)) {
+    const size_t families = CountFamilies(folder);
+    return families > 0 && families < kFamilies - 1;
+  }
+  const std::filesystem::directory_iterator files(folder, unreadable);
+  return !unreadable && std::all_of(begin(files), end(files), [](const auto& file) {
+    const std::string name = file.path().filename().string();
+    return name == "LOCK" || name == "IDENTITY" || name.starts_with("MANIFEST-") ||
+           name.ends_with(".dbtmp");
+  });
 }
 
 absl::Status HalfMadeError(const std::filesystem::path& folder) {
@@ -313,7 +323,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::OpenForReading(const std::filesyst
     status = state->OpenReadOnly();
     if (!status.IsIOError() && !status.IsCorruption() && !status.IsNotFound()) break;
   }
-  if (status.IsInvalidArgument() && IsHalfMade(folder)) return HalfMadeError(folder);
+  if (!status.ok() && IsHalfMade(folder)) return HalfMadeError(folder);
   if (status.IsNotFound()) {
     return absl::DataLossError(fmt::format("{}: {}", folder.string(), status.ToString()));
   }
@@ -351,7 +361,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::OpenWritable(const std::filesystem
     return absl::UnavailableError(
         fmt::format("{}: another process is writing to this collection", folder.string()));
   }
-  if (status.IsInvalidArgument() && IsHalfMade(folder)) return HalfMadeError(folder);
+  if (!status.ok() && IsHalfMade(folder)) return HalfMadeError(folder);
   // "does not exist (create_if_missing is false)": files are there, but not the one that counts.
   if (status.IsInvalidArgument() || status.IsNotFound()) {
     return absl::DataLossError(fmt::format("{}: {}", folder.string(), message));

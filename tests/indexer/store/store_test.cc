@@ -154,5 +154,23 @@ TEST_F(StoreTest, HalfAStoreIsNoneAndCanBeMade) {
   ASSERT_OK(Store::OpenForWriting(path).status());
 }
 
+TEST_F(StoreTest, AStoreWithoutItsFirstFileIsNoneOnlyWhileNothingIsInIt) {
+  const testing::TemporaryFolder folder;
+  const std::filesystem::path path = folder.path() / "store";
+  ASSERT_OK(Store::OpenOrCreate(path).status());
+  std::filesystem::remove(path / "CURRENT");  // Its log says that it was made.
+  EXPECT_EQ(Store::OpenForWriting(path).status().code(), absl::StatusCode::kDataLoss);
+  std::vector<std::filesystem::path> later;
+  for (const auto& file : std::filesystem::directory_iterator(path)) {
+    const std::string name = file.path().filename().string();
+    if (!name.starts_with("MANIFEST-") && name != "LOCK") later.push_back(file.path());
+  }
+  ASSERT_FALSE(later.empty());
+  for (const auto& file : later) std::filesystem::remove(file);
+  EXPECT_EQ(Store::OpenForWriting(path).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Store::OpenForReading(path).status().code(), absl::StatusCode::kNotFound);
+  ASSERT_OK(Store::OpenOrCreate(path).status());
+}
+
 }  // namespace
 }  // namespace gannet::indexer
