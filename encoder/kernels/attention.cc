@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "encoder/kernels/bf16_pairs_internal.h"
 #include "encoder/kernels/quantize.h"
+#include "encoder/kernels/round_up.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "encoder/kernels/attention.cc"
@@ -17,10 +19,6 @@
 #ifndef GANNET_ENCODER_KERNELS_ATTENTION_ONCE
 #define GANNET_ENCODER_KERNELS_ATTENTION_ONCE
 namespace gannet::encoder::kernels {
-
-constexpr size_t RoundUp(size_t value, size_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
 
 // Rows of a head lie far apart, which no prefetcher of the processor follows: rows [first, last)
 // that are read soon.
@@ -35,8 +33,11 @@ inline void PrefetchRows(HeadRows rows, size_t first, size_t last, size_t head_d
 
 constexpr size_t kRowsAhead = 8;
 
-// Query rows that share the loads of keys and values.
-constexpr size_t kRowTile = Bf16Pairs::kMostRows;
+// Query rows that share the loads of keys and values: of a tile of fp32, and the most of any.
+constexpr size_t kRowTile = 8;
+constexpr size_t kMostTileRows = Bf16Pairs::kMostRows;
+// Keys whose pairs are as many as products may want to see at a time.
+constexpr size_t kPairedKeys = 2 * Bf16Pairs::kMostDepthMultiple;
 
 // Keys from `begin` up to `end`, none when begin >= end.
 struct KeyRange {
@@ -65,16 +66,16 @@ inline KeyRange VisibleKeys(const AttentionOptions& options, size_t position, si
 struct RowTile {
   size_t rows;      // Queries; products run on whole tiles, the rows beyond are not used.
   size_t position;  // Of the first row.
-  KeyRange visible[kRowTile];
-  bool started;                                       // Whether a block was added.
-  alignas(64) float queries[kRowTile * kMaxHeadDim];  // Already scaled.
-  alignas(64) float scores[kRowTile][PackedHead::kBlockKeys];
-  alignas(64) float sums[kRowTile * kMaxHeadDim];   // Σ exp(score − max) v
-  alignas(64) float added[kRowTile * kMaxHeadDim];  // The sums of one block.
-  alignas(64) uint32_t query_pairs[kRowTile * kMaxHeadDim / 2];
-  alignas(64) uint32_t score_pairs[kRowTile][PackedHead::kBlockKeys / 2];
-  float max[kRowTile];
-  float weight[kRowTile];  // Σ exp(score − max)
+  KeyRange visible[kMostTileRows];
+  bool started;                                            // Whether a block was added.
+  alignas(64) float queries[kMostTileRows * kMaxHeadDim];  // Already scaled.
+  alignas(64) float scores[kMostTileRows][PackedHead::kBlockKeys];
+  alignas(64) float sums[kMostTileRows * kMaxHeadDim];   // Σ exp(score − max) v
+  alignas(64) float added[kMostTileRows * kMaxHeadDim];  // The sums of one block.
+  alignas(64) uint32_t query_pairs[kMostTileRows * kMaxHeadDim / 2];
+  alignas(64) uint32_t score_pairs[kMostTileRows][PackedHead::kBlockKeys / 2];
+  float max[kMostTileRows];
+  float weight[kMostTileRows];  // Σ exp(score − max)
 };
 
 }  // namespace gannet::encoder::kernels
@@ -241,8 +242,9 @@ HWY_INLINE void SumValues(const PackedHead& head, size_t begin, size_t keys, Row
                           float* out) {
   const size_t width = head.padded_dim();
   if (head.pairs() != nullptr) {
-    head.pairs()->multiply(tile.score_pairs[0], PackedHead::kBlockKeys / 2, kRows,
-                           head.ValuePairRow(begin), width, (keys + 1) / 2, width, out, width);
+    head.pairs()->multiply(
+        tile.score_pairs[0], PackedHead::kBlockKeys / 2, kRows, head.ValuePairRow(begin), width,
+        RoundUp((keys + 1) / 2, head.pairs()->depth_multiple), width, out, width);
   } else {
     Multiply<kRows>(tile.scores[0], PackedHead::kBlockKeys, head.ValueRow(begin), width, keys,
                     width, out, width);
@@ -250,8 +252,9 @@ HWY_INLINE void SumValues(const PackedHead& head, size_t begin, size_t keys, Row
 }
 
 // Adds the keys of one block to the running sums of a tile. Only `span` is computed, which begins
-// at a multiple of kPadding and covers what the rows see of the block: a key then has the same lane
-// for every tile, and the keys that a row does not see add exact zeros to it.
+// where vectors of scores begin, and groups of keys whose products are summed before they are added
+// to the others, and covers what the rows see of the block: a key then has the same place for every
+// tile, and the keys that a row does not see add exact zeros to it.
 template <size_t kRows>
 void AttendBlock(const PackedHead& head, const AttentionOptions& options, size_t block,
                  KeyRange span, RowTile& tile) {
@@ -266,7 +269,7 @@ void AttendBlock(const PackedHead& head, const AttentionOptions& options, size_t
     const KeyRange seen = Intersection(tile.visible[r], span);
     if (seen.empty()) {
       std::fill_n(scores, padded_keys, 0.0F);
-      std::fill_n(tile.score_pairs[r], padded_keys / 2, 0U);
+      std::fill_n(tile.score_pairs[r], RoundUp(padded_keys, kPairedKeys) / 2, 0U);
       factor[r] = 1;
       continue;
     }
@@ -277,6 +280,8 @@ void AttendBlock(const PackedHead& head, const AttentionOptions& options, size_t
     std::fill(scores + (seen.end - span.begin), scores + padded_keys, kHidden);
     factor[r] = ExponentiateRow(scores, padded_keys, head.pairs(), tile.score_pairs[r], tile.max[r],
                                 tile.weight[r]);
+    std::fill(tile.score_pairs[r] + padded_keys / 2,
+              tile.score_pairs[r] + RoundUp(padded_keys, kPairedKeys) / 2, 0U);
   }
   if (!tile.started) {
     SumValues<kRows>(head, span.begin, keys, tile, tile.sums);
@@ -342,9 +347,12 @@ void AttendTile(const PackedHead& head, HeadRows queries, size_t rows,
   // Both ends of what a query sees grow with its position.
   const KeyRange seen{tile.visible[0].begin, tile.visible[rows - 1].end};
   constexpr size_t kBlock = PackedHead::kBlockKeys;
+  const size_t grain = head.pairs() == nullptr
+                           ? PackedHead::kPadding
+                           : std::max(PackedHead::kPadding, 2 * head.pairs()->depth_multiple);
   for (size_t block = seen.begin / kBlock; !seen.empty() && block * kBlock < seen.end; ++block) {
     KeyRange span = Intersection(seen, {block * kBlock, (block + 1) * kBlock});
-    span.begin -= span.begin % PackedHead::kPadding;
+    span.begin -= span.begin % grain;
     AttendBlock<kRows>(head, options, block, span, tile);
   }
   const size_t width = head.padded_dim();
@@ -359,16 +367,35 @@ void AttendTile(const PackedHead& head, HeadRows queries, size_t rows,
   }
 }
 
+// Calls run(rows_of_tile, first, count), its first argument a constant, for tiles of `rows`
+// queries.
+template <typename Run>
+void ForEachRowTile(const Bf16Pairs* pairs, size_t rows, Run run) {
+  constexpr size_t kHalf = kRowTile / 2;
+  const size_t most = pairs == nullptr ? kRowTile : pairs->rows,
+               fewest = pairs == nullptr ? kHalf : pairs->fewest_rows;
+  for (size_t r = 0; r < rows; r += most) {
+    const size_t count = std::min(most, rows - r);
+    if (fewest == kMostTileRows) {
+      run(std::integral_constant<size_t, kMostTileRows>(), r, count);
+    } else if (count > kHalf) {
+      run(std::integral_constant<size_t, kRowTile>(), r, count);
+    } else {
+      run(std::integral_constant<size_t, kHalf>(), r, count);
+    }
+  }
+}
+
 void AttendImpl(const PackedHead& head, HeadRows queries, size_t rows,
                 const AttentionOptions& options, float* out, size_t out_stride) {
-  constexpr size_t kHalf = kRowTile / 2;
-  for (size_t r = 0; r < rows; r += kRowTile) {
-    const size_t count = std::min(kRowTile, rows - r);
-    PrefetchRows(queries, r + count, std::min(r + count + kRowTile, rows), head.head_dim());
-    const auto attend = count > kHalf ? AttendTile<kRowTile> : AttendTile<kHalf>;
-    attend(head, {queries.data + r * queries.stride, queries.stride}, count, options,
-           options.first_query + r, out + r * out_stride, out_stride);
-  }
+  const OpenPairs open(head.pairs());
+  ForEachRowTile(head.pairs(), rows, [&](auto rows_of_tile, size_t first, size_t count) {
+    PrefetchRows(queries, first + count, std::min(first + count + rows_of_tile, rows),
+                 head.head_dim());
+    AttendTile<rows_of_tile>(head, {queries.data + first * queries.stride, queries.stride}, count,
+                             options, options.first_query + first, out + first * out_stride,
+                             out_stride);
+  });
 }
 
 // Copies into `out`, rows of `stride`, the scores of a tile for the keys that its rows see.
@@ -397,22 +424,22 @@ void AttentionWeightsImpl(const PackedHead& head, HeadRows queries, size_t rows,
                           const AttentionOptions& options, float* weights) {
   const size_t length = head.length(), padded = RoundUp(length, PackedHead::kPadding);
   constexpr float kHidden = -std::numeric_limits<float>::infinity();
-  std::vector<float> scores(kRowTile * padded);
+  std::vector<float> scores(kMostTileRows * padded);
   RowTile tile;
-  for (size_t first = 0; first < rows; first += kRowTile) {
-    StartTile<kRowTile>(head, {queries.data + first * queries.stride, queries.stride},
-                        std::min(kRowTile, rows - first), options, options.first_query + first,
-                        tile);
+  const OpenPairs open(head.pairs());
+  ForEachRowTile(head.pairs(), rows, [&](auto rows_of_tile, size_t first, size_t count) {
+    StartTile<rows_of_tile>(head, {queries.data + first * queries.stride, queries.stride}, count,
+                            options, options.first_query + first, tile);
     std::ranges::fill(scores, kHidden);
-    ScoreTile<kRowTile>(head, options, tile, scores.data(), padded);
+    ScoreTile<rows_of_tile>(head, options, tile, scores.data(), padded);
     for (size_t r = 0; r < tile.rows; ++r) {
       float* row = scores.data() + r * padded;
       ExponentiateRow(row, padded, /*pairs=*/nullptr, nullptr, tile.max[r], tile.weight[r]);
       const float inverse = tile.visible[r].empty() ? 0.0F : 1.0F / tile.weight[r];
-      float* out = weights + (first + r) * length;
-      for (size_t j = 0; j < length; ++j) out[j] = row[j] * inverse;
+      float* weights_row = weights + (first + r) * length;
+      for (size_t j = 0; j < length; ++j) weights_row[j] = row[j] * inverse;
     }
-  }
+  });
 }
 
 }  // namespace gannet::encoder::kernels::HWY_NAMESPACE
@@ -429,7 +456,7 @@ void PackedHead::Pack(HeadRows keys, HeadRows values, size_t length, size_t head
   length_ = length;
   head_dim_ = head_dim;
   padded_dim_ = RoundUp(head_dim, kPadding);
-  pairs_ = precision == Precision::kFp32 ? nullptr : NativeBf16Pairs();
+  pairs_ = precision == Precision::kFp32 ? nullptr : NativeBf16Pairs(padded_dim_);
   before_ = nullptr;
   shared_ = 0;
   PackOwn(keys, values, length);
@@ -528,7 +555,8 @@ void PackedHead::PackFp32(HeadRows keys, HeadRows values, size_t own) {
 void PackedHead::PackPairs(HeadRows keys, HeadRows values, size_t own) {
   const size_t depth = padded_dim_ / 2;
   key_pairs_.resize(RoundUp(own, kPadding) * depth);
-  value_pairs_.resize(RoundUp(own, 2) / 2 * padded_dim_);
+  // A product may read pairs up to the next whole tile from any key that begins a padding: zeros.
+  value_pairs_.resize((RoundUp(own, kPadding) + kPairedKeys) / 2 * padded_dim_);
   uint32_t pairs[kMaxHeadDim / 2];
   for (size_t first = 0; first < own; first += kBlockKeys) {
     const size_t count = std::min(kBlockKeys, own - first);
@@ -553,6 +581,8 @@ void PackedHead::PackPairs(HeadRows keys, HeadRows values, size_t own) {
     pairs_->interleave(PaddedRow(even, even_), odd, padded_dim_,
                        value_pairs_.data() + j / 2 * padded_dim_);
   }
+  std::fill(value_pairs_.begin() + static_cast<ptrdiff_t>(RoundUp(own, 2) / 2 * padded_dim_),
+            value_pairs_.end(), 0U);
 }
 
 const float* PackedHead::PaddedRow(const float* row, std::vector<float>& padded) const {

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "encoder/kernels/aligned_vector.h"
 #include "encoder/kernels/precision.h"
 
 namespace gannet::encoder::kernels {
@@ -96,8 +97,8 @@ class PackedHead {
   size_t shared_ = 0;  // Keys that lie in before_: whole blocks.
   std::vector<float> keys_;
   std::vector<float> values_;  // [length, padded_dim]
-  std::vector<uint32_t> key_pairs_;
-  std::vector<uint32_t> value_pairs_;
+  AlignedVector<uint32_t> key_pairs_;
+  AlignedVector<uint32_t> value_pairs_;
   std::vector<float> even_, odd_;                   // Room for PaddedRow.
   std::vector<float> joined_keys_, joined_values_;  // Room for PackAfter.
 };

@@ -139,7 +139,17 @@ GANNET_AVX512_BF16 void Multiply(const uint32_t* a, size_t a_stride, size_t rows
   multiply(a, a_stride, b, b_stride, depth, columns, out, out_stride);
 }
 
-constexpr Bf16Pairs kPairs{Round, Interleave, Exponentiate, Multiply};
+void Nothing() {}
+
+constexpr Bf16Pairs kPairs{.rows = 8,
+                           .fewest_rows = 4,
+                           .depth_multiple = 1,
+                           .open = Nothing,
+                           .close = Nothing,
+                           .round = Round,
+                           .interleave = Interleave,
+                           .exponentiate = Exponentiate,
+                           .multiply = Multiply};
 
 }  // namespace
 }  // namespace gannet::encoder::kernels
@@ -150,12 +160,18 @@ constexpr Bf16Pairs kPairs{Round, Interleave, Exponentiate, Multiply};
 
 namespace gannet::encoder::kernels {
 
-const Bf16Pairs* NativeBf16Pairs() {
+const Bf16Pairs* Avx512Bf16Pairs() {
 #if defined(__x86_64__)
   return HasBf16() ? &kPairs : nullptr;
 #else
   return nullptr;
 #endif
+}
+
+const Bf16Pairs* NativeBf16Pairs(size_t padded_dim) {
+  const Bf16Pairs* tiles = AmxBf16Pairs();
+  const bool fits = tiles != nullptr && padded_dim / 2 % tiles->depth_multiple == 0;
+  return fits ? tiles : Avx512Bf16Pairs();
 }
 
 }  // namespace gannet::encoder::kernels

@@ -9,10 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "encoder/kernels/aligned_vector.h"
 #include "encoder/kernels/matrix_product_internal.h"
 #include "encoder/kernels/packed_linear_internal.h"
+#include "encoder/kernels/panels_internal.h"
 #include "encoder/kernels/quantize.h"
-#include "encoder/kernels/vnni_internal.h"
+#include "encoder/kernels/round_up.h"
 
 namespace gannet::encoder::kernels {
 namespace {
@@ -37,16 +39,16 @@ struct QuantizedWeights {
   }
 };
 
-// A tile of rows as integers.
+// A tile of rows as integers, [rows, stride]; what is beyond a row's inputs is of no account.
 struct QuantizedRows {
-  const uint8_t* values;  // [rows, stride]; what is beyond a row's inputs is of no account.
-  size_t stride;
+  const uint8_t* values;
   std::array<RowScale, PackedLinear::kMaxRows> scales;
 
-  // Valid until the thread's next call.
-  static QuantizedRows Of(const float* x, size_t rows, size_t inputs, size_t stride, int levels) {
-    thread_local std::vector<uint8_t> kept;
-    QuantizedRows quantized{Room(kept, rows * stride), stride, {}};
+  // With room for `room` rows. Valid until the thread's next call.
+  static QuantizedRows Of(const float* x, size_t rows, size_t inputs, size_t room, size_t stride,
+                          int levels) {
+    thread_local AlignedVector<uint8_t> kept;
+    QuantizedRows quantized{Room(kept, room * stride), {}};
     for (size_t r = 0; r < rows; ++r) {
       quantized.scales[r] = QuantizeRow({x + r * inputs, inputs}, levels, kept.data() + r * stride);
     }
@@ -54,85 +56,42 @@ struct QuantizedRows {
   }
 };
 
-// Products by our own kernel: they are scaled back before they leave the registers.
-class VnniKernel final : public PackedLinear::Kernel {
+// Products by our own kernels, which scale back what is still in a register or the first cache.
+class PanelInt8Kernel final : public PackedLinear::Kernel {
  public:
-  VnniKernel(const LinearLayer& w, const Vnni& vnni)
-      : Kernel(w.inputs, w.outputs),
-        vnni_(vnni),
-        depth_((w.inputs + Vnni::kDepth - 1) / Vnni::kDepth),
-        panels_((w.outputs + Vnni::kPanel - 1) / Vnni::kPanel) {
-    QuantizedWeights q = QuantizedWeights::Of(w);
-    weights_.resize(panels_ * PanelBytes());
-    for (size_t o = 0; o < outputs; ++o) {
-      int8_t* column = &weights_[o / Vnni::kPanel * PanelBytes() + o % Vnni::kPanel * Vnni::kDepth];
-      for (size_t i = 0; i < inputs; ++i) {
-        column[i / Vnni::kDepth * Vnni::kPanel * Vnni::kDepth + i % Vnni::kDepth] =
-            q.values[o * inputs + i];
-      }
-    }
-    scale_ = std::move(q.scale);
-    sum_ = std::move(q.sum);
-    bias_.assign(w.bias.begin(), w.bias.end());
-    for (size_t o = outputs; o < panels_ * Vnni::kPanel; ++o) {
-      scale_.push_back(0);
-      sum_.push_back(0);
-      bias_.push_back(0);
-    }
-    path = "int8 (256 levels) by avx512_vnni";
-  }
+  PanelInt8Kernel(const LinearLayer& w, const Int8Panels& kernel)
+      : PanelInt8Kernel(w, kernel, QuantizedWeights::Of(w)) {}
 
   void Apply(const float* x, size_t rows, float* y, PackedLinear::Epilogue epilogue) override {
-    MultiplyPanels(x, rows, 0, panels_, y, epilogue);
+    ApplyParts(x, rows, 0, panels_.count(), y, epilogue);
   }
-  size_t parts() const override { return outputs % Vnni::kPanel == 0 ? panels_ : 1; }
+  size_t parts() const override { return outputs % kPanelColumns == 0 ? panels_.count() : 1; }
   void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y,
                   PackedLinear::Epilogue epilogue) override {
-    MultiplyPanels(x, rows, first, count, y, epilogue);
+    const size_t room = RoundUp(rows, kernel_.row_multiple);
+    const QuantizedRows quantized =
+        QuantizedRows::Of(x, rows, inputs, room, panels_.inputs(), /*levels=*/256);
+    kernel_.multiply(panels_, {scale_, sum_, bias_}, quantized.values, quantized.scales.data(),
+                     {rows, first, count, y, outputs, epilogue});
   }
 
  private:
-  size_t PanelBytes() const { return depth_ * Vnni::kPanel * Vnni::kDepth; }
-
-  // `y` points at the first output of the panels.
-  void MultiplyPanels(const float* x, size_t rows, size_t first, size_t count, float* y,
-                      PackedLinear::Epilogue epilogue) const {
-    const QuantizedRows quantized =
-        QuantizedRows::Of(x, rows, inputs, depth_ * Vnni::kDepth, /*levels=*/256);
-    // A few panels at a time: together their weights fit the second cache, and the epilogue gets
-    // stretches that are worth a call while they are in the first.
-    constexpr size_t kStep = 4;
-    for (size_t panel = first; panel < first + count; panel += kStep) {
-      const size_t step = std::min(kStep, first + count - panel);
-      float* part = y + (panel - first) * Vnni::kPanel;
-      const size_t width = std::min(step * Vnni::kPanel, outputs - panel * Vnni::kPanel);
-      for (size_t r = 0; r < rows; r += Vnni::kMostRows) {
-        const size_t end = std::min(rows, r + Vnni::kMostRows);
-        for (size_t p = 0; p < step; ++p) {
-          MultiplyPanel(quantized, r, end, panel + p, part + r * outputs + p * Vnni::kPanel);
-        }
-        for (size_t i = r; i < end; ++i) epilogue({part + i * outputs, width});
-      }
-    }
+  PanelInt8Kernel(const LinearLayer& w, const Int8Panels& kernel, QuantizedWeights q)
+      : Kernel(w.inputs, w.outputs),
+        kernel_(kernel),
+        panels_({std::move(q.values)}, w.inputs, w.outputs, kernel.whole_runs),
+        scale_(std::move(q.scale)),
+        sum_(std::move(q.sum)),
+        bias_(w.bias.begin(), w.bias.end()) {
+    const size_t columns = panels_.count() * kPanelColumns;
+    scale_.resize(columns);
+    sum_.resize(columns);
+    bias_.resize(columns);
+    path = fmt::format("int8 (256 levels) by {}", kernel.name);
   }
 
-  // Rows [begin, end) by one panel; `y` points at the first output.
-  void MultiplyPanel(const QuantizedRows& quantized, size_t begin, size_t end, size_t panel,
-                     float* y) const {
-    const size_t column = panel * Vnni::kPanel;
-    const ColumnScales columns{std::span(scale_).subspan(column, Vnni::kPanel),
-                               std::span(sum_).subspan(column, Vnni::kPanel),
-                               std::span(bias_).subspan(column, Vnni::kPanel)};
-    vnni_.multiply(quantized.values + begin * quantized.stride,
-                   std::span(quantized.scales).subspan(begin, end - begin),
-                   weights_.data() + panel * PanelBytes(), depth_, columns,
-                   std::min(Vnni::kPanel, outputs - column), y, outputs);
-  }
-
-  const Vnni& vnni_;
-  const size_t depth_;   // Of the packed weights: inputs / kDepth, rounded up.
-  const size_t panels_;  // outputs / kPanel, rounded up.
-  std::vector<int8_t> weights_;
+  const Int8Panels& kernel_;
+  const Panels<int8_t> panels_;
   std::vector<float> scale_;  // Of each column of the panels, as the next two.
   std::vector<int32_t> sum_;
   std::vector<float> bias_;
@@ -144,7 +103,7 @@ class Int8Kernel final : public PackedLinear::Kernel {
   explicit Int8Kernel(const LinearLayer& w) : Int8Kernel(w, QuantizedWeights::Of(w)) {}
 
   void Apply(const float* x, size_t rows, float* y, PackedLinear::Epilogue epilogue) override {
-    const QuantizedRows quantized = QuantizedRows::Of(x, rows, inputs, inputs, levels_);
+    const QuantizedRows quantized = Quantized(x, rows);
     if (parts() == 1) {
       int32_t* sums = Sums(rows * outputs);
       product_.Multiply(quantized.values, rows, sums);
@@ -155,8 +114,7 @@ class Int8Kernel final : public PackedLinear::Kernel {
   size_t parts() const override { return product_.column_blocks(); }
   void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y,
                   PackedLinear::Epilogue epilogue) override {
-    MultiplyParts(QuantizedRows::Of(x, rows, inputs, inputs, levels_), rows, first, count, y,
-                  epilogue);
+    MultiplyParts(Quantized(x, rows), rows, first, count, y, epilogue);
   }
 
  private:
@@ -169,6 +127,10 @@ class Int8Kernel final : public PackedLinear::Kernel {
     // Without VNNI, pairs of u8 x s8 products are added in 16 bits, which holds 2 x 127 x 127.
     levels_ = product_.kernel().find("vnni") != std::string_view::npos ? 256 : 128;
     path = fmt::format("int8 ({} levels) by {}", levels_, product_.kernel());
+  }
+
+  QuantizedRows Quantized(const float* x, size_t rows) const {
+    return QuantizedRows::Of(x, rows, inputs, /*room=*/rows, /*stride=*/inputs, levels_);
   }
 
   // A few parts at a time: their sums are still in a near cache when they are read.
@@ -200,8 +162,8 @@ class Int8Kernel final : public PackedLinear::Kernel {
     constexpr size_t kStep = 4;
     for (size_t r = 0; r < rows; r += kStep) {
       const size_t count = std::min(kStep, rows - r);
-      kernels::Dequantize(sums + r * width, std::span(quantized.scales).subspan(r, count), columns,
-                          y + r * outputs, outputs);
+      kernels::Dequantize(sums + r * width, width, std::span(quantized.scales).subspan(r, count),
+                          columns, y + r * outputs, outputs);
       for (size_t i = r; i < r + count; ++i) epilogue({y + i * outputs, width});
     }
   }
@@ -216,7 +178,9 @@ class Int8Kernel final : public PackedLinear::Kernel {
 }  // namespace
 
 std::unique_ptr<PackedLinear::Kernel> MakeInt8Kernel(const LinearLayer& layer) {
-  if (const Vnni* vnni = NativeVnni()) return std::make_unique<VnniKernel>(layer, *vnni);
+  for (const Int8Panels* kernel : {AmxInt8Panels(), VnniPanels()}) {
+    if (kernel != nullptr) return std::make_unique<PanelInt8Kernel>(layer, *kernel);
+  }
   return std::make_unique<Int8Kernel>(layer);
 }
 

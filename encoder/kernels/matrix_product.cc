@@ -32,7 +32,7 @@ MatrixProduct::MatrixProduct(Types types, const void* weight, std::span<const fl
     bias_ = memory(LayoutOfBias(outputs), engine_);
     std::copy(bias.begin(), bias.end(), static_cast<float*>(bias_.get_data_handle()));
   }
-  const auto description = Describe({kMaxRows, outputs}, AnyWeights(outputs));
+  const auto description = Describe({kRowBlock, outputs}, AnyWeights(outputs));
   kernel_ = description.impl_info_str();
   const bool sums_alike = kernel_.starts_with("brg");
   if (types.y == memory::data_type::f32 && !sums_alike) row_multiple_ = kOlderKernelRows;
@@ -120,8 +120,29 @@ std::shared_ptr<const MatrixProduct::Prepared> MatrixProduct::Prepare(const Shap
   return prepared_.try_emplace(shape, std::move(prepared)).first->second;
 }
 
+namespace {
+
+// Calls multiply(x, rows, y) for at most `most` rows at a time.
+template <typename Multiply>
+void ForEachRowBlock(const void* x, size_t x_bytes, size_t rows, void* y, size_t y_bytes,
+                     size_t most, Multiply multiply) {
+  for (size_t r = 0; r < rows; r += most) {
+    multiply(static_cast<const std::byte*>(x) + r * x_bytes, std::min(most, rows - r),
+             static_cast<std::byte*>(y) + r * y_bytes);
+  }
+}
+
+}  // namespace
+
 void MatrixProduct::Multiply(const void* x, size_t rows, void* y) {
-  assert(rows >= 1 && rows <= kMaxRows);
+  ForEachRowBlock(
+      x, inputs_ * memory::data_type_size(types_.x), rows, y,
+      outputs_ * memory::data_type_size(types_.y), kRowBlock,
+      [&](const void* block, size_t count, void* out) { MultiplyBlock(block, count, out); });
+}
+
+void MatrixProduct::MultiplyBlock(const void* x, size_t rows, void* y) {
+  assert(rows >= 1 && rows <= kRowBlock);
   const size_t rest = rows % row_multiple_;
   const size_t whole = rows - rest;
   if (whole > 0) MultiplyWhole(x, whole, y);
@@ -142,8 +163,13 @@ void MatrixProduct::MultiplyWhole(const void* x, size_t rows, void* y) {
 
 void MatrixProduct::MultiplyBlocks(const void* x, size_t rows, size_t first, size_t count,
                                    void* y) {
-  assert(first + count <= column_blocks_ && count >= 1 && rows >= 1 && rows <= kMaxRows);
-  Run({rows, count * kColumnBlock, first * kColumnBlock}, x, y);
+  assert(first + count <= column_blocks_ && count >= 1 && rows >= 1);
+  const size_t columns = count * kColumnBlock;
+  ForEachRowBlock(x, inputs_ * memory::data_type_size(types_.x), rows, y,
+                  columns * memory::data_type_size(types_.y), kRowBlock,
+                  [&](const void* block, size_t block_rows, void* out) {
+                    Run({block_rows, columns, first * kColumnBlock}, block, out);
+                  });
 }
 
 // Everything but where the operands lie.

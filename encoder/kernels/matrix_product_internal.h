@@ -20,7 +20,8 @@ namespace gannet::encoder::kernels {
 // own exceptions come out of the constructor when the machine has no kernel for the types.
 class MatrixProduct {
  public:
-  static constexpr size_t kMaxRows = 64;
+  // Rows that oneDNN is given at a time: they fit the caches with what comes out of them.
+  static constexpr size_t kRowBlock = 64;
 
   // Columns of y that one call may be asked for: whole blocks of this many, where the kernel's
   // layout of the weights keeps blocks apart (see column_blocks()).
@@ -44,7 +45,7 @@ class MatrixProduct {
   // oneDNN's name of the kernel, such as "brg:avx512_core".
   std::string_view kernel() const { return kernel_; }
 
-  // x: [rows, inputs], y: [rows, outputs], 1 <= rows <= kMaxRows. A row of y has the same bytes for
+  // x: [rows, inputs], y: [rows, outputs], rows >= 1. A row of y has the same bytes for
   // any number of rows. Safe to call from several threads.
   void Multiply(const void* x, size_t rows, void* y);
 
@@ -92,6 +93,8 @@ class MatrixProduct {
   bool LayoutKeepsBlocksApart() const;
   std::shared_ptr<const Prepared> Prepare(const Shape& shape);
   void SetUp(const Shape& shape, const Prepared& prepared, Call& call) const;
+  // At most kRowBlock rows.
+  void MultiplyBlock(const void* x, size_t rows, void* y);
   void MultiplyWhole(const void* x, size_t rows, void* y);
   void Run(const Shape& shape, const void* x, void* y);
 

@@ -152,8 +152,10 @@ class SampledKernel final : public PackedLinear::Kernel {
 std::unique_ptr<PackedLinear::Kernel> MakeKernel(const LinearLayer& layer, Precision precision) {
   switch (precision) {
     case Precision::kFp32:
+      if (auto tiled = MakeTiledFp32Kernel(layer)) return tiled;
       return std::make_unique<Fp32Kernel>(layer);
     case Precision::kBf16:
+      if (auto tiled = MakeTiledBf16Kernel(layer)) return tiled;
       try {
         return std::make_unique<Bf16Kernel>(layer);
       } catch (const dnnl::error&) {  // No such kernel on this machine.
@@ -191,6 +193,11 @@ absl::StatusOr<PackedLinear> PackedLinear::Pack(std::span<const float> weight,
 PackedLinear PackedLinear::Sampled(PackedLinear linear, std::shared_ptr<InputSample> sample) {
   return PackedLinear(
       std::make_unique<SampledKernel>(std::move(linear.kernel_), std::move(sample)));
+}
+
+size_t PackedLinear::TileRows() {
+  static const size_t rows = HasAmx() ? kMaxRows : MatrixProduct::kRowBlock;
+  return rows;
 }
 
 size_t PackedLinear::column_parts() const { return kernel_->parts(); }

@@ -19,8 +19,12 @@ namespace gannet::encoder::kernels {
 // x alone: its bytes are the same for any number of rows.
 class PackedLinear {
  public:
-  // The most rows one call of Apply takes: a tile that fits the caches with its outputs.
-  static constexpr size_t kMaxRows = 64;
+  // The most rows one call of Apply takes.
+  static constexpr size_t kMaxRows = 128;
+
+  // How many rows are best given to one call here: a tile that fits the caches with its outputs,
+  // larger on machines that multiply faster than weights can be read again (AMX).
+  static size_t TileRows();
 
   // `weight` is [outputs, inputs], row-major, as checkpoints store it; `bias` is [outputs]. Every
   // precision works on every machine, slower where instructions are missing: see path().

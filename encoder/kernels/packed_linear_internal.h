@@ -36,14 +36,18 @@ struct LinearLayer {
 
 // Room for `count` values that is kept from call to call. It never shrinks: growing fills with
 // zeros, which is not free.
-template <typename T>
-T* Room(std::vector<T>& kept, size_t count) {
+template <typename Vector>
+auto* Room(Vector& kept, size_t count) {
   if (kept.size() < count) kept.resize(count);
   return kept.data();
 }
 
 // The kernel of Precision::kInt8 for this machine.
 std::unique_ptr<PackedLinear::Kernel> MakeInt8Kernel(const LinearLayer& layer);
+
+// The kernels of the other precisions for machines that multiply tiles; null on others.
+std::unique_ptr<PackedLinear::Kernel> MakeTiledFp32Kernel(const LinearLayer& layer);
+std::unique_ptr<PackedLinear::Kernel> MakeTiledBf16Kernel(const LinearLayer& layer);
 
 }  // namespace gannet::encoder::kernels
 

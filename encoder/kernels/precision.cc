@@ -26,6 +26,9 @@ bool HasBf16() {
   }
 }
 
+// oneDNN asks the kernel for the tiles' registers before it says that it uses them.
+bool HasAmx() { return dnnl::get_effective_cpu_isa() == dnnl::cpu_isa::avx512_core_amx; }
+
 bool HasVnni() {
   return HasBf16() || dnnl::get_effective_cpu_isa() == dnnl::cpu_isa::avx512_core_vnni;
 }

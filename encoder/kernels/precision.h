@@ -21,6 +21,9 @@ bool HasBf16();
 // Whether it multiplies 8-bit integers, 64 at a time, and adds them to 32-bit sums in one step.
 bool HasVnni();
 
+// Whether it multiplies tiles of bfloat16 and of 8-bit integers (AMX), and lets this process.
+bool HasAmx();
+
 }  // namespace gannet::encoder::kernels
 
 #endif  // GANNET_ENCODER_KERNELS_PRECISION_H_

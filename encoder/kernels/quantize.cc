@@ -119,9 +119,9 @@ HWY_INLINE V DequantizeVector(const int32_t* sums, RowScale row, const ColumnVec
                     column.bias);
 }
 
-void DequantizeImpl(const int32_t* HWY_RESTRICT sums, const RowScale* HWY_RESTRICT rows,
-                    size_t row_count, const ColumnScales& columns, float* HWY_RESTRICT y,
-                    size_t stride) {
+void DequantizeImpl(const int32_t* HWY_RESTRICT sums, size_t sums_stride,
+                    const RowScale* HWY_RESTRICT rows, size_t row_count,
+                    const ColumnScales& columns, float* HWY_RESTRICT y, size_t stride) {
   const D d;
   const hn::RebindToSigned<D> di;
   const size_t lanes = hn::Lanes(d), count = columns.scale.size();
@@ -131,7 +131,8 @@ void DequantizeImpl(const int32_t* HWY_RESTRICT sums, const RowScale* HWY_RESTRI
                               hn::LoadU(di, columns.sum.data() + i),
                               hn::LoadU(d, columns.bias.data() + i)};
     for (size_t r = 0; r < row_count; ++r) {
-      hn::StoreU(DequantizeVector(sums + r * count + i, rows[r], column), d, y + r * stride + i);
+      hn::StoreU(DequantizeVector(sums + r * sums_stride + i, rows[r], column), d,
+                 y + r * stride + i);
     }
   }
   if (i == count) return;
@@ -142,7 +143,7 @@ void DequantizeImpl(const int32_t* HWY_RESTRICT sums, const RowScale* HWY_RESTRI
   std::copy_n(columns.scale.data() + i, rest, w);
   std::copy_n(columns.bias.data() + i, rest, b);
   for (size_t r = 0; r < row_count; ++r) {
-    std::copy_n(sums + r * count + i, rest, s);
+    std::copy_n(sums + r * sums_stride + i, rest, s);
     hn::StoreU(DequantizeVector(s, rows[r], {hn::LoadU(d, w), hn::LoadU(di, c), hn::LoadU(d, b)}),
                d, out);
     std::copy_n(out, rest, y + r * stride + i);
@@ -179,10 +180,10 @@ float QuantizeSymmetric(std::span<const float> x, int8_t* out) {
   return scale;
 }
 
-void Dequantize(const int32_t* sums, std::span<const RowScale> rows, const ColumnScales& columns,
-                float* y, size_t stride) {
+void Dequantize(const int32_t* sums, size_t sums_stride, std::span<const RowScale> rows,
+                const ColumnScales& columns, float* y, size_t stride) {
   HWY_DYNAMIC_DISPATCH(DequantizeImpl)
-  (sums, rows.data(), rows.size(), columns, y, stride);
+  (sums, sums_stride, rows.data(), rows.size(), columns, y, stride);
 }
 
 }  // namespace gannet::encoder::kernels

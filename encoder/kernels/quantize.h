@@ -36,13 +36,17 @@ struct ColumnScales {
   std::span<const float> scale;
   std::span<const int32_t> sum;  // Σ over the column's quantised weights.
   std::span<const float> bias;
+
+  ColumnScales subspan(size_t first, size_t count) const {
+    return {scale.subspan(first, count), sum.subspan(first, count), bias.subspan(first, count)};
+  }
 };
 
 // y_rc = row_r.scale scale_c (sums_rc − row_r.zero sum_c) + bias_c: what the integer product of
-// quantised rows with quantised columns stands for. `sums` is [rows, columns]; row r of y starts at
-// y + r * stride.
-void Dequantize(const int32_t* sums, std::span<const RowScale> rows, const ColumnScales& columns,
-                float* y, size_t stride);
+// quantised rows with quantised columns stands for. Row r starts at sums + r * sums_stride, and
+// at y + r * stride.
+void Dequantize(const int32_t* sums, size_t sums_stride, std::span<const RowScale> rows,
+                const ColumnScales& columns, float* y, size_t stride);
 
 }  // namespace gannet::encoder::kernels
 

@@ -1,8 +1,7 @@
-#include <cassert>
 #include <cstring>
 
+#include "encoder/kernels/panels_internal.h"
 #include "encoder/kernels/precision.h"
-#include "encoder/kernels/vnni_internal.h"
 
 // Highway 1.0 has no operation for these instructions: plain intrinsics, for x86-64 alone.
 #if defined(__x86_64__)
@@ -18,8 +17,9 @@ namespace gannet::encoder::kernels {
 namespace {
 
 constexpr size_t kLanes = 16;
-constexpr size_t kVectors = Vnni::kPanel / kLanes;
-constexpr size_t kStepBytes = Vnni::kPanel * Vnni::kDepth;
+constexpr size_t kVectors = kPanelColumns / kLanes;
+constexpr size_t kMostRows = 6;
+constexpr size_t kStepBytes = kPanelColumns * kGroupBytes;
 // Weights are read once for a few rows: far enough ahead to come from the third cache.
 constexpr size_t kBytesAhead = 8 * kStepBytes;
 
@@ -27,7 +27,7 @@ constexpr size_t kBytesAhead = 8 * kStepBytes;
 // registers.
 template <size_t kRows>
 GANNET_AVX512_VNNI void MultiplyRows(const uint8_t* x, const RowScale* rows, const int8_t* panel,
-                                     size_t depth, const ColumnScales& columns, size_t count,
+                                     size_t groups, const ColumnScales& columns, size_t count,
                                      float* y, size_t y_stride) {
   __m512i sum[kRows][kVectors];
 #pragma GCC unroll 16
@@ -35,19 +35,19 @@ GANNET_AVX512_VNNI void MultiplyRows(const uint8_t* x, const RowScale* rows, con
 #pragma GCC unroll 16
     for (size_t c = 0; c < kVectors; ++c) sum[r][c] = _mm512_setzero_si512();
   }
-  const size_t x_stride = depth * Vnni::kDepth;
-  for (size_t k = 0; k < depth; ++k) {
+  const size_t x_stride = groups * kGroupBytes;
+  for (size_t k = 0; k < groups; ++k) {
     __m512i weights[kVectors];
 #pragma GCC unroll 16
     for (size_t c = 0; c < kVectors; ++c) {
-      const int8_t* at = panel + k * kStepBytes + c * kLanes * Vnni::kDepth;
+      const int8_t* at = panel + k * kStepBytes + c * kLanes * kGroupBytes;
       weights[c] = _mm512_loadu_si512(at);
       _mm_prefetch(reinterpret_cast<const char*>(at) + kBytesAhead, _MM_HINT_T0);
     }
 #pragma GCC unroll 16
     for (size_t r = 0; r < kRows; ++r) {
       int32_t four = 0;
-      std::memcpy(&four, x + r * x_stride + k * Vnni::kDepth, sizeof(four));
+      std::memcpy(&four, x + r * x_stride + k * kGroupBytes, sizeof(four));
       const __m512i inputs = _mm512_set1_epi32(four);
 #pragma GCC unroll 16
       for (size_t c = 0; c < kVectors; ++c) {
@@ -74,16 +74,22 @@ GANNET_AVX512_VNNI void MultiplyRows(const uint8_t* x, const RowScale* rows, con
   }
 }
 
-void Multiply(const uint8_t* x, std::span<const RowScale> rows, const int8_t* panel, size_t depth,
-              const ColumnScales& columns, size_t count, float* y, size_t y_stride) {
-  constexpr decltype(&MultiplyRows<1>) kOfRows[Vnni::kMostRows] = {
-      MultiplyRows<1>, MultiplyRows<2>, MultiplyRows<3>,
-      MultiplyRows<4>, MultiplyRows<5>, MultiplyRows<6>};
-  assert(!rows.empty() && rows.size() <= Vnni::kMostRows && count <= Vnni::kPanel);
-  kOfRows[rows.size() - 1](x, rows.data(), panel, depth, columns, count, y, y_stride);
+void Multiply(const Panels<int8_t>& weights, const ColumnScales& columns, const uint8_t* x,
+              const RowScale* scales, const PanelRun& run) {
+  constexpr decltype(&MultiplyRows<1>) kOfRows[kMostRows] = {MultiplyRows<1>, MultiplyRows<2>,
+                                                             MultiplyRows<3>, MultiplyRows<4>,
+                                                             MultiplyRows<5>, MultiplyRows<6>};
+  // A few panels at a time: together their weights fit the second cache, and the epilogue gets
+  // stretches that are worth a call while they are in the first.
+  ForEachBlock<kMostRows, /*kPanels=*/4>(
+      run, weights.outputs(), [&](size_t row, size_t rows, size_t panel, size_t count, float* y) {
+        kOfRows[rows - 1](x + row * weights.inputs(), scales + row, weights.panel(panel),
+                          weights.groups(), columns.subspan(panel * kPanelColumns, kPanelColumns),
+                          count, y, run.stride);
+      });
 }
 
-constexpr Vnni kVnni{Multiply};
+constexpr Int8Panels kVnni{"avx512_vnni", /*whole_runs=*/false, /*row_multiple=*/1, Multiply};
 
 }  // namespace
 }  // namespace gannet::encoder::kernels
@@ -94,7 +100,7 @@ constexpr Vnni kVnni{Multiply};
 
 namespace gannet::encoder::kernels {
 
-const Vnni* NativeVnni() {
+const Int8Panels* VnniPanels() {
 #if defined(__x86_64__)
   return HasVnni() ? &kVnni : nullptr;
 #else

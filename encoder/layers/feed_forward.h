@@ -2,9 +2,9 @@
 #define GANNET_ENCODER_LAYERS_FEED_FORWARD_H_
 
 #include <cstddef>
-#include <vector>
 
 #include "base/thread_pool.h"
+#include "encoder/kernels/aligned_vector.h"
 #include "encoder/kernels/packed_linear.h"
 #include "encoder/kernels/row_ops.h"
 
@@ -21,8 +21,8 @@ struct FeedForward {
 
   // Room for a tile of rows.
   struct Buffers {
-    std::vector<float> up;     // [tile, d_ff], or [tile, 2 d_ff]
-    std::vector<float> gated;  // [tile, d_ff]
+    kernels::AlignedVector<float> up;     // [tile, d_ff], or [tile, 2 d_ff]
+    kernels::AlignedVector<float> gated;  // [tile, d_ff]
   };
 
   // For at most PackedLinear::kMaxRows rows: x and y are [rows, d]. With `pool` its threads share

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "base/thread_pool.h"
 #include "encoder/checkpoint/checkpoint.h"
+#include "encoder/kernels/aligned_vector.h"
 #include "encoder/layers/encoder_shape.h"
 #include "encoder/layers/feed_forward.h"
 #include "encoder/layers/linear.h"
@@ -44,8 +45,8 @@ struct PostNormLayer {
 
   // Room for a tile of rows.
   struct Buffers {
-    std::vector<float> attended;  // [tile, d]
-    std::vector<float> output;    // [tile, d]
+    kernels::AlignedVector<float> attended;  // [tile, d]
+    kernels::AlignedVector<float> output;    // [tile, d]
     FeedForward::Buffers feed_forward;
   };
 

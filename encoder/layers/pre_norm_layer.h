@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "encoder/kernels/aligned_vector.h"
 #include "encoder/kernels/packed_linear.h"
 #include "encoder/layers/feed_forward.h"
 #include "encoder/layers/norm.h"
@@ -35,9 +36,9 @@ struct PreNormLayer {
 
   // Room for a tile of rows.
   struct Buffers {
-    std::vector<float> normal;    // [tile, d]
-    std::vector<float> attended;  // [tile, d]
-    std::vector<float> output;    // [tile, d]
+    kernels::AlignedVector<float> normal;    // [tile, d]
+    kernels::AlignedVector<float> attended;  // [tile, d]
+    kernels::AlignedVector<float> output;    // [tile, d]
     FeedForward::Buffers feed_forward;
   };
 

@@ -19,14 +19,14 @@ void ForEach(size_t count, base::ThreadPool* pool, Body body) {
   }
 }
 
-// Cuts rows into even tiles of at most the matrix kernel's size, smaller when there would be fewer
+// Cuts rows into even tiles of at most the matrix kernels' size, smaller when there would be fewer
 // tiles than threads, and runs body(first_row, rows) for each.
 template <typename Body>
 void ForEachTile(size_t rows, base::ThreadPool* pool, Body body) {
   if (rows == 0) return;
-  constexpr size_t kMost = kernels::PackedLinear::kMaxRows;
+  const size_t most = kernels::PackedLinear::TileRows();
   const size_t threads = pool == nullptr ? 1 : static_cast<size_t>(pool->threads());
-  const size_t tiles = std::max((rows + kMost - 1) / kMost, std::min(rows, threads));
+  const size_t tiles = std::max((rows + most - 1) / most, std::min(rows, threads));
   const size_t tile = (rows + tiles - 1) / tiles;
   ForEach((rows + tile - 1) / tile, pool, [&](size_t i) {
     const size_t first = i * tile;
@@ -38,7 +38,7 @@ void ForEachTile(size_t rows, base::ThreadPool* pool, Body body) {
 // query) are not cut, and their body gets the pool for its products; the others get null.
 template <typename Body>
 void ForEachSharedTile(size_t rows, base::ThreadPool* pool, Body body) {
-  if (rows > 0 && rows <= kernels::PackedLinear::kMaxRows) return body(size_t{0}, rows, pool);
+  if (rows > 0 && rows <= kernels::PackedLinear::TileRows()) return body(size_t{0}, rows, pool);
   ForEachTile(rows, pool, [&](size_t first, size_t count) {
     body(first, count, static_cast<base::ThreadPool*>(nullptr));
   });

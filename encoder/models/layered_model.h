@@ -7,6 +7,7 @@
 
 #include "base/object_pool.h"
 #include "base/thread_pool.h"
+#include "encoder/kernels/aligned_vector.h"
 #include "encoder/kernels/attention.h"
 #include "encoder/layers/rotary.h"
 #include "encoder/layers/self_attention.h"
@@ -63,8 +64,8 @@ class LayeredModel : public Model {
   struct Buffers {
     std::vector<size_t> positions;                  // [rows], each in its sequence.
     std::vector<RotaryEmbedding::Table> rotations;  // One for each of the stack's rotaries.
-    std::vector<float> query_key_value;             // [rows, heads().row_width()]
-    std::vector<float> context;                     // [rows, heads().query_width()]
+    kernels::AlignedVector<float> query_key_value;  // [rows, heads().row_width()]
+    kernels::AlignedVector<float> context;          // [rows, heads().query_width()]
   };
 
   // Replaces the rows of x by what the step makes of them, for those that `output` wants; those of

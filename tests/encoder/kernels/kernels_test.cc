@@ -9,12 +9,14 @@
 #include <utility>
 #include <vector>
 
+#include "encoder/kernels/aligned_vector.h"
 #include "encoder/kernels/attention.h"
 #include "encoder/kernels/packed_linear.h"
+#include "encoder/kernels/packed_linear_internal.h"
+#include "encoder/kernels/panels_internal.h"
 #include "encoder/kernels/quantize.h"
 #include "encoder/kernels/reference.h"
 #include "encoder/kernels/row_ops.h"
-#include "encoder/kernels/vnni_internal.h"
 #include "tests/testing/shared_data.h"
 
 namespace gannet::encoder::kernels {
@@ -522,7 +524,7 @@ TEST_P(EveryTarget, ARowThatIsNotFiniteStandsForNaN) {
         const RowScale row = QuantizeRow(x, 256, q.data());
         EXPECT_EQ(q, std::vector<uint8_t>(size, 0));
         std::vector<float> y(40);
-        Dequantize(sums.data(), std::span(&row, 1), {scale, column_sums, bias}, y.data(), 40);
+        Dequantize(sums.data(), 40, std::span(&row, 1), {scale, column_sums, bias}, y.data(), 40);
         for (const float v : y) EXPECT_TRUE(std::isnan(v));
       }
     }
@@ -562,7 +564,7 @@ TEST_P(EveryTarget, DequantisedSumsEqualTheFormula) {
     const std::vector<float> scale = RandomVector(size, 21), bias = RandomVector(size, 22);
     const std::vector<RowScale> rows = {{0.01F, 77}, {0.5F, 0}, {1, 255}, {0.25F, 1}, {2, 128}};
     std::vector<float> y(kRows * (size + kBetween), 7);
-    Dequantize(sums.data(), rows, {scale, column_sums, bias}, y.data(), size + kBetween);
+    Dequantize(sums.data(), size, rows, {scale, column_sums, bias}, y.data(), size + kBetween);
     for (size_t r = 0; r < kRows; ++r) {
       const float* row = &y[r * (size + kBetween)];
       for (size_t i = 0; i < size; ++i) {
@@ -576,49 +578,93 @@ TEST_P(EveryTarget, DequantisedSumsEqualTheFormula) {
   }
 }
 
-// Σ_k x_rk w_kc by plain loops, scaled back by Dequantize: what Vnni promises byte for byte.
-TEST(VnniTest, HasTheBytesOfPlainIntegerSums) {
-  const Vnni* vnni = NativeVnni();
-  if (vnni == nullptr) GTEST_SKIP() << "this machine has no VNNI of 512 bits";
-  constexpr size_t kPanel = Vnni::kPanel, kInputsPerStep = Vnni::kDepth;
-  for (const size_t depth : {1, 3, 96}) {
-    const size_t inputs = depth * kInputsPerStep;
-    std::mt19937 generator(static_cast<unsigned>(depth));
-    std::vector<uint8_t> x(Vnni::kMostRows * inputs);
-    std::vector<int8_t> panel(depth * kPanel * kInputsPerStep);
+// Kernels for the panels of a machine that has their instructions.
+class Int8PanelsTest : public ::testing::TestWithParam<const Int8Panels* (*)()> {};
+
+INSTANTIATE_TEST_SUITE_P(Instructions, Int8PanelsTest, ::testing::Values(VnniPanels, AmxInt8Panels),
+                         [](const auto& panels) {
+                           return panels.param == VnniPanels ? "Vnni" : "Amx";
+                         });
+
+// Σ_k x_rk w_kc by plain loops, scaled back by Dequantize, is what they promise byte for byte.
+TEST_P(Int8PanelsTest, HaveTheBytesOfPlainIntegerSums) {
+  const Int8Panels* kernel = GetParam()();
+  if (kernel == nullptr) GTEST_SKIP() << "this machine does not have the instructions";
+  constexpr size_t kRows = 40, kBetween = 3;
+  for (const auto& [inputs, outputs] : {std::pair<size_t, size_t>{1, 1}, {70, 65}, {384, 192}}) {
+    std::mt19937 generator(static_cast<unsigned>(inputs));
+    std::vector<int8_t> weight(outputs * inputs);
+    for (int8_t& v : weight) v = static_cast<int8_t>(generator());
+    const Panels<int8_t> panels({weight}, inputs, outputs, kernel->whole_runs);
+    const size_t columns = panels.count() * kPanelColumns, width = panels.inputs();
+    AlignedVector<uint8_t> x(RoundUp(kRows, kernel->row_multiple) * width);
     for (uint8_t& v : x) v = static_cast<uint8_t>(generator());
-    for (int8_t& v : panel) v = static_cast<int8_t>(generator());
-    const std::vector<float> scale = RandomVector(kPanel, 23), bias = RandomVector(kPanel, 24);
-    std::vector<int32_t> sum(kPanel);
-    std::vector<int32_t> products(Vnni::kMostRows * kPanel);
-    for (size_t k = 0; k < inputs; ++k) {
-      for (size_t c = 0; c < kPanel; ++c) {
-        const int8_t w =
-            panel[(k / kInputsPerStep * kPanel + c) * kInputsPerStep + k % kInputsPerStep];
-        sum[c] += w;
-        for (size_t r = 0; r < Vnni::kMostRows; ++r)
-          products[r * kPanel + c] += x[r * inputs + k] * w;
-      }
+    std::vector<RowScale> scales;
+    for (size_t r = 0; r < kRows; ++r) {
+      scales.push_back(
+          {0.01F * static_cast<float>(r + 1), static_cast<int32_t>(generator() % 256)});
     }
-    const std::vector<RowScale> rows = {{0.01F, 77}, {0.5F, 0}, {1, 255},
-                                        {0.25F, 1},  {2, 128},  {3, 9}};
-    const ColumnScales columns{scale, sum, bias};
-    for (size_t count = 1; count <= Vnni::kMostRows; ++count) {
-      std::vector<float> want(count * kPanel), got(count * kPanel);
-      Dequantize(products.data(), std::span(rows).first(count), columns, want.data(), kPanel);
-      vnni->multiply(x.data(), std::span(rows).first(count), panel.data(), depth, columns, kPanel,
-                     got.data(), kPanel);
-      EXPECT_TRUE(SameBytes(got, want)) << depth << " steps, rows " << count;
-      for (const size_t width : {1, 15, 16, 63}) {
-        std::fill(got.begin(), got.end(), -1.0F);
-        vnni->multiply(x.data(), std::span(rows).first(count), panel.data(), depth, columns, width,
-                       got.data(), kPanel);
-        for (size_t i = 0; i < got.size(); ++i) {
-          EXPECT_EQ(got[i], i % kPanel < width ? want[i] : -1.0F) << i << ", width " << width;
+    const std::vector<float> scale = RandomVector(columns, 23), bias = RandomVector(columns, 24);
+    std::vector<int32_t> sum(columns), products(kRows * columns);
+    for (size_t o = 0; o < outputs; ++o) {
+      for (size_t i = 0; i < inputs; ++i) {
+        sum[o] += weight[o * inputs + i];
+        for (size_t r = 0; r < kRows; ++r) {
+          products[r * columns + o] += x[r * width + i] * weight[o * inputs + i];
         }
       }
     }
+    const ColumnScales all{scale, sum, bias};
+    const size_t stride = outputs + kBetween;
+    std::vector<float> want(kRows * stride, -1.0F);
+    Dequantize(products.data(), columns, scales, all.subspan(0, outputs), want.data(), stride);
+    for (const size_t rows : {size_t{1}, size_t{6}, size_t{16}, size_t{17}, size_t{32}, kRows}) {
+      std::vector<float> got(rows * stride, -1.0F);
+      kernel->multiply(panels, all, x.data(), scales.data(),
+                       {rows, 0, panels.count(), got.data(), stride, PackedLinear::KeepOutputs});
+      EXPECT_TRUE(SameBytes(got, std::span(want).first(got.size())))
+          << inputs << " -> " << outputs << ", rows " << rows;
+    }
   }
+}
+
+TEST(Bf16PanelsTest, ThreePartsAddUpToTheNumber) {
+  const Bf16Panels* kernel = AmxBf16Panels();
+  if (kernel == nullptr) GTEST_SKIP() << "this machine has no tiles";
+  std::vector<float> x = RandomVector(1001, 61);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = std::ldexp(x[i], static_cast<int>(i % 150) - 80);
+  std::vector<uint16_t> high(x.size()), middle(x.size()), low(x.size());
+  kernel->split(x.data(), x.size(), std::vector<uint16_t*>{high.data(), middle.data(), low.data()});
+  for (size_t i = 0; i < x.size(); ++i) {
+    EXPECT_EQ(FromBf16(high[i]) + (FromBf16(middle[i]) + FromBf16(low[i])), x[i]);
+  }
+}
+
+// Six products of parts leave out less than what fp32 sums round off anyway.
+TEST(Bf16PanelsTest, ProductsOfThreePartsAreAsExactAsThoseOfFp32) {
+  constexpr size_t kInputs = 1536, kOutputs = 128, kRows = 33;
+  const std::vector<float> weight = RandomVector(kInputs * kOutputs, 62), bias(kOutputs),
+                           x = RandomVector(kRows * kInputs, 63);
+  const LinearLayer layer{weight, bias, kInputs, kOutputs};
+  const auto tiled = MakeTiledFp32Kernel(layer);
+  if (tiled == nullptr) GTEST_SKIP() << "this machine has no tiles";
+  std::vector<float> got(kRows * kOutputs), plain(kRows * kOutputs);
+  tiled->Apply(x.data(), kRows, got.data(), PackedLinear::KeepOutputs);
+  double squares = 0, plain_squares = 0;
+  for (size_t r = 0; r < kRows; ++r) {
+    for (size_t o = 0; o < kOutputs; ++o) {
+      double exact = 0;
+      float sum = 0;
+      for (size_t i = 0; i < kInputs; ++i) {
+        const float a = x[r * kInputs + i], b = weight[o * kInputs + i];
+        exact += static_cast<double>(a) * b;
+        sum = std::fma(a, b, sum);
+      }
+      squares += std::pow(got[r * kOutputs + o] - exact, 2);
+      plain_squares += std::pow(sum - exact, 2);
+    }
+  }
+  EXPECT_LT(squares, 2 * plain_squares);
 }
 
 class PackedLinearTest : public ::testing::TestWithParam<Precision> {
@@ -714,7 +760,8 @@ TEST_P(PackedLinearTest, PartsOfTheOutputsHaveTheBytesOfTheWhole) {
     const size_t parts = linear.column_parts();
     EXPECT_EQ(outputs % parts, 0u);
     const bool by_blocks = linear.path().find("brg") != std::string::npos ||
-                           linear.path().find("vnni") != std::string::npos;
+                           linear.path().find("vnni") != std::string::npos ||
+                           linear.path().find("amx") != std::string::npos;
     if (by_blocks && outputs % 64 == 0) {
       EXPECT_EQ(parts, outputs / 64) << linear.path();
     }
