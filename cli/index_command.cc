@@ -231,7 +231,8 @@ void AddIndexCommand(CLI::App& app, Action& action) {
   index->add_option(
       "--format", flags->format,
       "jsonl (BEIR), tsv (id, text or id, title, text), trec (<DOC> elements), loco (pid, passage) "
-      "or text (a file is a document); else told by name or content");
+      "or text (a file is a document); else told by name or content. jsonl and loco are lines of "
+      "JSON or rows of Parquet");
   index->add_flag("--tsv-header", flags->tsv_header,
                   "The first row of each TSV file names its columns");
   index

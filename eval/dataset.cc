@@ -66,7 +66,7 @@ std::string AvailableSplits(const std::filesystem::path& folder) {
 
 absl::Status CheckLayout(const Dataset& dataset) {
   std::error_code ignored;
-  for (const auto& file : {dataset.CorpusFile(), dataset.QueriesFile()}) {
+  for (const auto& file : {dataset.corpus_file, dataset.queries_file}) {
     if (!std::filesystem::is_regular_file(file, ignored)) {
       return absl::NotFoundError(fmt::format(
           "{}: no such file; a dataset folder holds corpus.jsonl, queries.jsonl and qrels/*.tsv",
@@ -86,16 +86,18 @@ absl::StatusOr<Dataset> OpenDataset(const std::filesystem::path& folder, std::st
   Dataset dataset;
   dataset.folder = folder;
   dataset.split = split;
+  dataset.corpus_file = folder / "corpus.jsonl";
+  dataset.queries_file = folder / "queries.jsonl";
   GANNET_RETURN_IF_ERROR(CheckLayout(dataset));
   GANNET_ASSIGN_OR_RETURN(dataset.qrels, ReadBeirQrels(dataset.QrelsFile()));
-  GANNET_ASSIGN_OR_RETURN(QueryTexts texts, ReadQueries(dataset.QueriesFile()));
+  GANNET_ASSIGN_OR_RETURN(QueryTexts texts, ReadQueries(dataset.queries_file));
   dataset.replaced_sequences = texts.replaced_sequences;
   for (const JudgedQuery& judged : dataset.qrels.queries()) {
     const auto found = texts.by_id.find(judged.id);
     if (found == texts.by_id.end()) {
       return absl::InvalidArgumentError(fmt::format("{}: query \"{}\" is not in {}",
                                                     dataset.QrelsFile().string(), judged.id,
-                                                    dataset.QueriesFile().string()));
+                                                    dataset.queries_file.string()));
     }
     dataset.queries.push_back({.id = judged.id, .text = std::move(found->second)});
   }
@@ -104,14 +106,14 @@ absl::StatusOr<Dataset> OpenDataset(const std::filesystem::path& folder, std::st
 
 indexer::CorpusOptions CorpusOf(const Dataset& dataset) {
   const bool loco = !dataset.task.empty();
-  return {.inputs = {dataset.CorpusFile()},
+  return {.inputs = {dataset.corpus_file},
           .format = loco ? indexer::CorpusFormat::kLoco : indexer::CorpusFormat::kJsonl,
           .loco_task = dataset.task};
 }
 
 absl::StatusOr<std::string> Fingerprint(const Dataset& dataset) {
   base::Fingerprinter fingerprinter;
-  std::vector<std::filesystem::path> files = {dataset.CorpusFile(), dataset.QueriesFile()};
+  std::vector<std::filesystem::path> files = {dataset.corpus_file, dataset.queries_file};
   if (dataset.task.empty()) {
     files.push_back(dataset.QrelsFile());
   } else {

@@ -19,20 +19,19 @@ struct Query {
 };
 
 // One split of a folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/<split>.tsv; or one
-// task of a folder in LoCo's: documents.jsonl and queries.jsonl, whose rows say their task.
+// task of a folder in LoCo's: documents and queries, each .jsonl or .parquet, whose rows say their
+// task.
 struct Dataset {
   std::filesystem::path folder;
+  std::filesystem::path corpus_file;
+  std::filesystem::path queries_file;
   std::string split;              // BEIR's,
   std::string task;               // or LoCo's; the other is empty.
   std::vector<Query> queries;     // Those of the qrels, in their order.
-  size_t replaced_sequences = 0;  // Ill-formed UTF-8 of queries.jsonl that became U+FFFD.
+  size_t replaced_sequences = 0;  // Ill-formed UTF-8 of the queries that became U+FFFD.
   size_t left_out_queries = 0;    // Of LoCo, whose passage has no text.
   Qrels qrels;
 
-  std::filesystem::path CorpusFile() const {
-    return folder / (task.empty() ? "corpus.jsonl" : "documents.jsonl");
-  }
-  std::filesystem::path QueriesFile() const { return folder / "queries.jsonl"; }
   std::filesystem::path QrelsFile() const { return folder / "qrels" / (split + ".tsv"); }
 };
 
@@ -40,11 +39,14 @@ struct Dataset {
 // Errors name file and line; a split that is not there comes with those that are.
 absl::StatusOr<Dataset> OpenDataset(const std::filesystem::path& folder, std::string_view split);
 
+// True for a folder that holds documents as LoCo has them.
+bool HoldsLocoRows(const std::filesystem::path& folder);
+
 // Opens a task of a folder that holds rows of LoCo as they are published (Saad-Falcon et al. 2024,
-// arXiv:2402.07440): queries {qid, query, answer_pids, dataset}, documents {pid, passage, dataset}.
-// Every answer is relevant with grade 1; a query whose answers have no passage (null, as in QASPER)
-// is left out. Errors name file and line; a task that is not there, or none, comes with those that
-// are.
+// arXiv:2402.07440), as JSON Lines or, where there are none, as Parquet: queries {qid, query,
+// answer_pids, dataset}, documents {pid, passage, dataset}. Every answer is relevant with grade 1;
+// a query whose answers have no passage (null, as in QASPER) is left out. Errors name file and row;
+// a task that is not there, or none, comes with those that are.
 absl::StatusOr<Dataset> OpenLocoTask(const std::filesystem::path& folder, std::string_view task);
 
 // How the documents of a dataset are read.

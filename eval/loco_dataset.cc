@@ -1,12 +1,14 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <utility>
 
 #include "absl/functional/function_ref.h"
 #include "base/file.h"
+#include "base/parquet/parquet_reader.h"
 #include "base/status.h"
 #include "base/utf8.h"
 #include "eval/dataset.h"
@@ -18,26 +20,70 @@ namespace {
 
 using Json = nlohmann::json;
 
+// The rows of a file, one after another, as JSON: its lines, or what Parquet has for them.
+class RowFile {
+ public:
+  static absl::StatusOr<RowFile> Open(const std::filesystem::path& path) {
+    RowFile file;
+    if (path.extension() == ".parquet") {
+      GANNET_ASSIGN_OR_RETURN(
+          file.parquet_,
+          base::ParquetReader::Open(
+              path, {.columns = {"dataset", "pid", "passage", "qid", "query", "answer_pids"}}));
+    } else {
+      GANNET_ASSIGN_OR_RETURN(file.mapped_, base::MappedFile::Open(path));
+      file.lines_ = Lines(file.mapped_->bytes());
+    }
+    return file;
+  }
+
+  // Sets `json` to the next row; false behind the last.
+  absl::StatusOr<bool> Next(std::string_view& json) {
+    if (parquet_.has_value()) return parquet_->Next(json);
+    while (lines_.Next(json)) {
+      if (!IsBlank(json)) return true;
+    }
+    return false;
+  }
+
+  uint64_t number() const { return parquet_.has_value() ? parquet_->number() : lines_.number(); }
+
+ private:
+  std::optional<base::ParquetReader> parquet_;
+  std::optional<base::MappedFile> mapped_;
+  Lines lines_{""};
+};
+
 // Calls `take` with every row of a file and its `dataset`; errors get the row's place.
 absl::Status ForEachRow(
     const std::filesystem::path& path, size_t& replaced_sequences,
     absl::FunctionRef<absl::Status(const Json& row, const std::string& task)> take) {
-  GANNET_ASSIGN_OR_RETURN(const base::MappedFile file, base::MappedFile::Open(path));
-  Lines lines(file.bytes());
-  std::string_view line;
-  while (lines.Next(line)) {
-    if (IsBlank(line)) continue;
-    const base::RepairedText repaired = base::RepairUtf8(line);
+  GANNET_ASSIGN_OR_RETURN(RowFile file, RowFile::Open(path));
+  for (;;) {
+    std::string_view json;
+    const absl::StatusOr<bool> more = file.Next(json);
+    const std::string place = fmt::format("{}:{}", path.string(), file.number());
+    if (absl::IsInvalidArgument(more.status())) return base::Annotate(more.status(), place);
+    GANNET_RETURN_IF_ERROR(more.status());
+    if (!*more) return absl::OkStatus();
+    const base::RepairedText repaired = base::RepairUtf8(json);
     const Json row = Json::parse(repaired.text, nullptr, /*allow_exceptions=*/false);
     const auto task = row.is_object() ? StringField(row, "dataset")
                                       : absl::InvalidArgumentError("not a JSON object");
     const absl::Status status = task.ok() ? take(row, *task) : task.status();
-    if (!status.ok()) {
-      return base::Annotate(status, fmt::format("{}:{}", path.string(), lines.number()));
-    }
+    if (!status.ok()) return base::Annotate(status, place);
     replaced_sequences += repaired.replaced;
   }
-  return absl::OkStatus();
+}
+
+// documents.jsonl or, where there is none, documents.parquet; so for queries.
+std::filesystem::path RowsOf(const std::filesystem::path& folder, std::string_view name) {
+  const std::filesystem::path lines = folder / fmt::format("{}.jsonl", name);
+  const std::filesystem::path parquet = folder / fmt::format("{}.parquet", name);
+  std::error_code ignored;
+  const bool of_parquet =
+      !std::filesystem::exists(lines, ignored) && std::filesystem::exists(parquet, ignored);
+  return of_parquet ? parquet : lines;
 }
 
 // The documents of a task: id -> whether it has a passage.
@@ -47,7 +93,7 @@ absl::StatusOr<Passages> ReadPassages(const Dataset& dataset) {
   Passages passages;
   size_t counted_by_the_reader = 0;
   GANNET_RETURN_IF_ERROR(
-      ForEachRow(dataset.CorpusFile(), counted_by_the_reader,
+      ForEachRow(dataset.corpus_file, counted_by_the_reader,
                  [&](const Json& row, const std::string& task) -> absl::Status {
                    if (task != dataset.task) return absl::OkStatus();
                    GANNET_ASSIGN_OR_RETURN(std::string id, StringField(row, "pid"));
@@ -75,7 +121,7 @@ absl::Status TakeQuery(const Json& row, const Passages& passages, Dataset& datas
     const auto found = passages.find(answer.get<std::string>());
     if (found == passages.end()) {
       return absl::InvalidArgumentError(fmt::format(
-          "answer \"{}\" is not in {}", answer.get<std::string>(), dataset.CorpusFile().string()));
+          "answer \"{}\" is not in {}", answer.get<std::string>(), dataset.corpus_file.string()));
     }
     if (!found->second) continue;
     dataset.qrels.Judge(id, found->first, 1);
@@ -91,14 +137,21 @@ absl::Status TakeQuery(const Json& row, const Passages& passages, Dataset& datas
 
 }  // namespace
 
+bool HoldsLocoRows(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  return std::filesystem::exists(RowsOf(folder, "documents"), ignored);
+}
+
 absl::StatusOr<Dataset> OpenLocoTask(const std::filesystem::path& folder, std::string_view task) {
   Dataset dataset;
   dataset.folder = folder;
+  dataset.corpus_file = RowsOf(folder, "documents");
+  dataset.queries_file = RowsOf(folder, "queries");
   dataset.task = task.empty() ? "?" : task;
   GANNET_ASSIGN_OR_RETURN(const Passages passages, ReadPassages(dataset));
   std::set<std::string> tasks, ids;
   GANNET_RETURN_IF_ERROR(ForEachRow(
-      dataset.QueriesFile(), dataset.replaced_sequences,
+      dataset.queries_file, dataset.replaced_sequences,
       [&](const Json& row, const std::string& of_row) -> absl::Status {
         tasks.insert(of_row);
         if (of_row != dataset.task) return absl::OkStatus();
@@ -110,7 +163,7 @@ absl::StatusOr<Dataset> OpenLocoTask(const std::filesystem::path& folder, std::s
       }));
   if (!tasks.contains(dataset.task)) {
     return absl::NotFoundError(fmt::format(
-        "{}: {}; there are: {}", dataset.QueriesFile().string(),
+        "{}: {}; there are: {}", dataset.queries_file.string(),
         task.empty() ? "a task has to be named (--task)" : fmt::format("no task \"{}\"", task),
         fmt::join(tasks, ", ")));
   }

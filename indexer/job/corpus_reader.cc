@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/input_stream.h"
+#include "base/parquet/parquet_reader.h"
 #include "base/status.h"
 #include "base/utf8.h"
 #include "indexer/filter/field_value.h"
@@ -19,7 +20,8 @@ namespace gannet::indexer {
 namespace {
 
 constexpr std::string_view kFormatsRead =
-    "what is read: jsonl, tsv, trec, loco, text, each also compressed by gzip, xz or zstd";
+    "what is read: jsonl, tsv, trec, loco, text, each also compressed by gzip, xz or zstd; rows of "
+    "jsonl and loco also in Parquet";
 
 // The part of a name that tells the format: its extension in lower case, past that of a
 // compression.
@@ -39,10 +41,11 @@ std::string Extension(const std::filesystem::path& path) {
 
 std::optional<CorpusFormat> FormatOfName(std::string_view extension) {
   using enum CorpusFormat;
-  static constexpr std::array<std::pair<std::string_view, CorpusFormat>, 9> kExtensions = {
+  static constexpr std::array<std::pair<std::string_view, CorpusFormat>, 10> kExtensions = {
       {{".jsonl", kJsonl},
        {".ndjson", kJsonl},
        {".json", kJsonl},
+       {".parquet", kJsonl},
        {".tsv", kTsv},
        {".tab", kTsv},
        {".trec", kTrec},
@@ -64,6 +67,7 @@ std::optional<CorpusFormat> FormatOfContent(std::string_view beginning,
     return CorpusFormat::kTrec;
   }
   if (extension == ".txt" || extension == ".text" || extension == ".md") return CorpusFormat::kText;
+  if (base::IsParquet(beginning)) return CorpusFormat::kJsonl;
   if (text.substr(0, text.find('\n')).find('\t') != std::string_view::npos) {
     return CorpusFormat::kTsv;
   }
@@ -103,8 +107,13 @@ struct CorpusReader::State {
     OpenFile(CorpusFiles::File file_in, base::InputStream stream, size_t max_record_bytes)
         : file(std::move(file_in)), lines(std::move(stream), max_record_bytes) {}
 
+    uint64_t bytes_read() const {
+      return rows.has_value() ? rows->bytes_read() : lines.stream().file_bytes_read();
+    }
+
     const CorpusFiles::File file;
     LineReader lines;
+    std::optional<base::ParquetReader> rows;  // Of a file of Parquet.
     std::unique_ptr<RecordReader> records;
   };
 
@@ -113,7 +122,10 @@ struct CorpusReader::State {
 
   // Opens the next file with documents in it; open is null behind the last.
   absl::Status OpenNext();
-  absl::Status ChooseFormat(const std::filesystem::path& path, LineReader& lines);
+  absl::Status ChooseFormat(const std::filesystem::path& path, std::string_view beginning);
+  // Whether a file's records are rows of Parquet, and not lines.
+  bool IsOfRows(const std::filesystem::path& path, std::string_view beginning) const;
+  absl::Status OpenRows(OpenFile& next) const;
   std::unique_ptr<RecordReader> MakeReader(const RecordSource& source) const;
   absl::StatusOr<std::optional<Document>> NextRecord();
 
@@ -130,14 +142,9 @@ struct CorpusReader::State {
 // Every file has to be of the format that was asked for or that the first one has: a stray file
 // would otherwise become documents that nobody meant.
 absl::Status CorpusReader::State::ChooseFormat(const std::filesystem::path& path,
-                                               LineReader& lines) {
+                                               std::string_view beginning) {
   if (options.format.has_value()) return absl::OkStatus();
-  GANNET_ASSIGN_OR_RETURN(const std::string_view beginning, lines.Peek());
   const std::string extension = Extension(path);
-  if (beginning.starts_with("PAR1") || extension == ".parquet") {
-    return absl::UnimplementedError(
-        fmt::format("{}: Parquet is not read; {}", path.string(), kFormatsRead));
-  }
   std::optional<CorpusFormat> told = FormatOfName(extension);
   if (!told.has_value()) told = FormatOfContent(beginning, extension);
   if (!told.has_value() && base::StripWhiteSpace(beginning).empty()) told = format;
@@ -154,6 +161,27 @@ absl::Status CorpusReader::State::ChooseFormat(const std::filesystem::path& path
         CorpusFormatName(*format)));
   }
   format = told;
+  return absl::OkStatus();
+}
+
+bool CorpusReader::State::IsOfRows(const std::filesystem::path& path,
+                                   std::string_view beginning) const {
+  const bool of_json = *format == CorpusFormat::kJsonl || *format == CorpusFormat::kLoco;
+  return of_json && (base::IsParquet(beginning) || Extension(path) == ".parquet");
+}
+
+// Parquet is read from its end on, so it has to be a file; its pages are compressed in themselves.
+absl::Status CorpusReader::State::OpenRows(OpenFile& next) const {
+  const std::filesystem::path& path = next.file.path;
+  std::error_code ignored;
+  const bool is_file = path != "-" && std::filesystem::is_regular_file(path, ignored);
+  if (!is_file || next.lines.stream().compression() != base::Compression::kNone) {
+    return absl::UnimplementedError(
+        fmt::format("{}: Parquet is read from files, and not from files compressed as a whole",
+                    path == "-" ? "standard input" : path.string()));
+  }
+  GANNET_ASSIGN_OR_RETURN(
+      next.rows, base::ParquetReader::Open(path, {.max_row_bytes = options.max_record_bytes}));
   return absl::OkStatus();
 }
 
@@ -174,15 +202,18 @@ std::unique_ptr<RecordReader> CorpusReader::State::MakeReader(const RecordSource
 }
 
 absl::Status CorpusReader::State::OpenNext() {
-  if (open != nullptr) bytes_done += open->lines.stream().file_bytes_read();
+  if (open != nullptr) bytes_done += open->bytes_read();
   open = nullptr;
   GANNET_ASSIGN_OR_RETURN(std::optional<CorpusFiles::File> file, files.Next());
   if (!file.has_value()) return absl::OkStatus();
   GANNET_ASSIGN_OR_RETURN(base::InputStream stream, base::InputStream::Open(file->path));
   auto next =
       std::make_unique<OpenFile>(*std::move(file), std::move(stream), options.max_record_bytes);
-  GANNET_RETURN_IF_ERROR(ChooseFormat(next->file.path, next->lines));
+  GANNET_ASSIGN_OR_RETURN(const std::string_view beginning, next->lines.Peek());
+  GANNET_RETURN_IF_ERROR(ChooseFormat(next->file.path, beginning));
+  if (IsOfRows(next->file.path, beginning)) GANNET_RETURN_IF_ERROR(OpenRows(*next));
   next->records = MakeReader({.lines = next->lines,
+                              .rows = next->rows.has_value() ? &*next->rows : nullptr,
                               .id = next->file.id,
                               .max_record_bytes = options.max_record_bytes,
                               .replaced_sequences = replaced_sequences});
@@ -232,8 +263,7 @@ std::string CorpusReader::place() const { return state_->place; }
 CorpusFormat CorpusReader::format() const { return state_->format.value_or(CorpusFormat::kJsonl); }
 
 uint64_t CorpusReader::bytes_read() const {
-  return state_->bytes_done +
-         (state_->open != nullptr ? state_->open->lines.stream().file_bytes_read() : 0);
+  return state_->bytes_done + (state_->open != nullptr ? state_->open->bytes_read() : 0);
 }
 
 uint64_t CorpusReader::bytes_total() const { return state_->files.bytes(); }

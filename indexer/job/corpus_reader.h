@@ -17,6 +17,7 @@ namespace gannet::indexer {
 
 enum class CorpusFormat {
   kJsonl,  // BEIR: an object a line with `_id`, `title`, `text`; every other field is metadata.
+           // Rows of Parquet are read as such objects, here and in kLoco.
   kTsv,    // MS MARCO: a row a line, "id<TAB>text" or "id<TAB>title<TAB>text".
   kTrec,   // <DOC> elements with <DOCNO>, as TREC's text and web collections have them.
   kLoco,   // LoCo: an object a line with `pid` and `passage`; without a passage it is no document.

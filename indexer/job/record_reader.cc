@@ -61,14 +61,14 @@ class JsonlReader final : public RecordReader {
   explicit JsonlReader(const RecordSource& source) : source_(source) {}
 
   absl::StatusOr<std::optional<Document>> Next() override {
-    std::string_view line;
-    GANNET_ASSIGN_OR_RETURN(const bool more, NextLine(source_.lines, line));
+    std::string_view json;
+    GANNET_ASSIGN_OR_RETURN(const bool more, source_.NextJson(json));
     if (!more) return std::nullopt;
-    GANNET_ASSIGN_OR_RETURN(Json object, ParseJsonObject(source_.Repair(line), kMaxMetadataDepth));
+    GANNET_ASSIGN_OR_RETURN(Json object, ParseJsonObject(source_.Repair(json), kMaxMetadataDepth));
     return DocumentOf(std::move(object), "_id", "text");
   }
 
-  uint64_t line() const override { return source_.lines.number(); }
+  uint64_t line() const override { return source_.number(); }
 
  private:
   const RecordSource source_;
@@ -80,12 +80,12 @@ class LocoReader final : public RecordReader {
       : source_(source), task_(std::move(task)) {}
 
   absl::StatusOr<std::optional<Document>> Next() override {
-    std::string_view line;
+    std::string_view json;
     for (;;) {
-      GANNET_ASSIGN_OR_RETURN(const bool more, NextLine(source_.lines, line));
+      GANNET_ASSIGN_OR_RETURN(const bool more, source_.NextJson(json));
       if (!more) return std::nullopt;
       GANNET_ASSIGN_OR_RETURN(Json object,
-                              ParseJsonObject(source_.Repair(line), kMaxMetadataDepth));
+                              ParseJsonObject(source_.Repair(json), kMaxMetadataDepth));
       const auto dataset = object.find("dataset"), passage = object.find("passage");
       const bool of_task = task_.empty() || (dataset != object.end() && *dataset == task_);
       if (!of_task || passage == object.end() || passage->is_null()) continue;
@@ -93,7 +93,7 @@ class LocoReader final : public RecordReader {
     }
   }
 
-  uint64_t line() const override { return source_.lines.number(); }
+  uint64_t line() const override { return source_.number(); }
 
  private:
   const RecordSource source_;
@@ -222,6 +222,12 @@ std::string RecordSource::Repair(std::string_view bytes) const {
   replaced_sequences += repaired.replaced;
   return std::move(repaired.text);
 }
+
+absl::StatusOr<bool> RecordSource::NextJson(std::string_view& json) const {
+  return rows != nullptr ? rows->Next(json) : NextLine(lines, json);
+}
+
+uint64_t RecordSource::number() const { return rows != nullptr ? rows->number() : lines.number(); }
 
 std::unique_ptr<RecordReader> MakeJsonlReader(const RecordSource& source) {
   return std::make_unique<JsonlReader>(source);

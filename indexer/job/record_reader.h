@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "base/parquet/parquet_reader.h"
 #include "indexer/document.h"
 #include "indexer/job/corpus_reader.h"
 #include "indexer/job/line_reader.h"
@@ -30,12 +31,17 @@ class RecordReader {
 // What the readers of all formats work with; all of it outlives them.
 struct RecordSource {
   LineReader& lines;
-  std::string id;  // What a file that is one document is called.
+  base::ParquetReader* rows;  // Instead of the lines, of a file of Parquet; else null.
+  std::string id;             // What a file that is one document is called.
   size_t max_record_bytes;
   uint64_t& replaced_sequences;  // Ill-formed UTF-8 that became U+FFFD is added to it.
 
   // The text with ill-formed UTF-8 replaced, and counted.
   std::string Repair(std::string_view bytes) const;
+
+  // Sets `json` to the next line that is not blank, or the next row; false behind the last.
+  absl::StatusOr<bool> NextJson(std::string_view& json) const;
+  uint64_t number() const;  // Of the line or row last read, from 1.
 };
 
 std::unique_ptr<RecordReader> MakeJsonlReader(const RecordSource& source);

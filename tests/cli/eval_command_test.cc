@@ -203,6 +203,16 @@ TEST_F(EvalCommandTest, ATaskOfLocoIsEvaluated) {
               HasSubstr("there are: qmsum"));
 }
 
+TEST_F(EvalCommandTest, ATaskOfLocoIsEvaluatedFromParquet) {
+  const std::string model = testing::TestData("tiny_bert").string();
+  const std::string loco = testing::TestData("parquet/loco").string();
+  ASSERT_OK_AND_ASSIGN(const std::string printed, RunEval({"--dataset", loco, "--model", model,
+                                                           "--task", "qasper_title", "--json"}));
+  const Json json = Json::parse(printed);
+  EXPECT_EQ(json["metrics"]["nDCG@10"], 1.0);
+  EXPECT_EQ(json["dataset"]["documents"], 1);
+}
+
 struct BeirFigures {
   const char* dataset;
   double ndcg_at_10;

@@ -38,7 +38,7 @@ TEST_F(DatasetTest, QueriesAreThoseOfTheQrelsInTheirOrder) {
   EXPECT_EQ(dataset.queries[0].text, "second 😀");
   EXPECT_EQ(dataset.queries[1].id, "q1");
   EXPECT_EQ(dataset.queries[1].text, "first");
-  EXPECT_EQ(dataset.CorpusFile(), folder_.path() / "corpus.jsonl");
+  EXPECT_EQ(dataset.corpus_file, folder_.path() / "corpus.jsonl");
 }
 
 TEST_F(DatasetTest, AMissingSplitIsAnErrorThatListsThoseThatAreThere) {
@@ -132,6 +132,35 @@ TEST_F(LocoTest, ATaskHasItsOwnRowsAndLeavesOutQueriesWithoutAPassage) {
   ASSERT_OK_AND_ASSIGN(const std::string one, Fingerprint(dataset));
   ASSERT_OK_AND_ASSIGN(const std::string two, Fingerprint(other));
   EXPECT_NE(one, two);
+}
+
+TEST_F(LocoTest, ParquetReadsAsLinesOfJsonDo) {
+  const std::filesystem::path parquet = testing::TestData("parquet/loco");
+  EXPECT_TRUE(HoldsLocoRows(parquet));
+  EXPECT_TRUE(HoldsLocoRows(folder_.path()));
+  EXPECT_FALSE(HoldsLocoRows(folder_.path() / "absent"));
+  ASSERT_OK_AND_ASSIGN(const Dataset dataset, OpenLocoTask(parquet, "qmsum"));
+  ASSERT_EQ(dataset.queries.size(), 2u);
+  EXPECT_EQ(dataset.queries[0].text, "remote controls");
+  EXPECT_EQ(dataset.qrels.queries()[1].grades.size(), 2u);
+  EXPECT_EQ(dataset.left_out_queries, 0u);
+  EXPECT_EQ(CorpusOf(dataset).inputs.front(), parquet / "documents.parquet");
+  ASSERT_OK_AND_ASSIGN(const Dataset other, OpenLocoTask(parquet, "qasper_title"));
+  EXPECT_EQ(other.queries.size(), 1u);
+  EXPECT_EQ(other.left_out_queries, 1u);
+  EXPECT_THAT(std::string(OpenLocoTask(parquet, "x").status().message()),
+              HasSubstr("queries.parquet: no task \"x\"; there are: qasper_title, qmsum"));
+
+  // Lines are read where both are; either file can be of either kind.
+  for (const char* const name : {"documents.parquet", "queries.parquet"}) {
+    std::filesystem::copy(parquet / name, folder_.path() / name);
+  }
+  ASSERT_OK_AND_ASSIGN(const Dataset lines, OpenLocoTask(folder_.path(), "qmsum"));
+  EXPECT_EQ(lines.queries[0].text, "meet");
+  std::filesystem::remove(folder_.path() / "documents.jsonl");
+  EXPECT_THAT(ErrorOf("qmsum"), HasSubstr("queries.jsonl:3: answer \"p1\" is not in"));
+  folder_.Write("documents.parquet", "PAR1");
+  EXPECT_THAT(ErrorOf("qmsum"), HasSubstr("documents.parquet: Parquet cut short"));
 }
 
 TEST_F(LocoTest, ATaskThatIsNotThereComesWithThoseThatAre) {

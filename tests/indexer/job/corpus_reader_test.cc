@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/file.h"
 #include "base/status.h"
 #include "tests/testing/compress.h"
 #include "tests/testing/shared_data.h"
@@ -120,6 +121,69 @@ TEST_F(CorpusReaderTest, ReadsTheRowsOfALocoTaskThatHaveAPassage) {
   EXPECT_FALSE(end.has_value());
 }
 
+TEST_F(CorpusReaderTest, ReadsRowsOfParquetAsLinesOfJson) {
+  const auto lines = testing::TestData("parquet/rows.jsonl");
+  const auto rows = testing::TestData("parquet/rows.snappy.parquet");
+  const Corpus expected = Read({.inputs = {lines}});
+  ASSERT_OK(expected.end);
+  const Corpus corpus = Read({.inputs = {rows}});
+  ASSERT_OK(corpus.end);
+  EXPECT_EQ(corpus.documents, expected.documents);
+  ASSERT_EQ(corpus.places.size(), 24);
+  EXPECT_EQ(corpus.places.front(), rows.string() + ":1");
+  EXPECT_EQ(corpus.places.back(), rows.string() + ":24");
+
+  // Told by its beginning where the name says nothing, and read beside other files of rows.
+  std::filesystem::copy(rows, folder_.path() / "first");
+  folder_.Write("second.jsonl", "{\"_id\":\"last\"}\n");
+  const Corpus folder = Read({.inputs = {folder_.path()}});
+  ASSERT_OK(folder.end);
+  ASSERT_EQ(folder.documents.size(), 25);
+  EXPECT_EQ(folder.documents.back().id, "last");
+
+  ASSERT_OK_AND_ASSIGN(CorpusReader reader, CorpusReader::Open({.inputs = {rows}}));
+  for (int i = 0; i < 25; ++i) ASSERT_OK(reader.Next().status());
+  EXPECT_EQ(reader.bytes_read(), std::filesystem::file_size(rows));
+  EXPECT_EQ(reader.bytes_total(), reader.bytes_read());
+  EXPECT_EQ(reader.format(), CorpusFormat::kJsonl);
+}
+
+TEST_F(CorpusReaderTest, ReadsTheRowsOfALocoTaskFromParquet) {
+  const auto rows = testing::TestData("parquet/loco/documents.parquet");
+  const Corpus corpus =
+      Read({.inputs = {rows}, .format = CorpusFormat::kLoco, .loco_task = "qasper_title"});
+  ASSERT_OK(corpus.end);
+  EXPECT_THAT(corpus.documents, ElementsAre(Document{"P1", "", "We propose a model.",
+                                                     R"({"dataset":"qasper_title"})"}));
+  EXPECT_THAT(corpus.places, ElementsAre(rows.string() + ":4"));
+  // As the collection's own records they have no id.
+  EXPECT_THAT(Read({.inputs = {rows}}).problems,
+              ::testing::Contains(rows.string() + ":1: field _id: missing or empty"));
+}
+
+TEST_F(CorpusReaderTest, ParquetThatCannotBeReadIsNamed) {
+  const auto rows = testing::TestData("parquet/rows.snappy.parquet");
+  ASSERT_OK_AND_ASSIGN(const std::string bytes, base::ReadFile(rows));
+  const auto error_of = [&](const std::string& name, const std::string& content) {
+    const absl::Status status = Read({.inputs = {folder_.Write(name, content)}}).end;
+    EXPECT_FALSE(status.ok()) << name;
+    return status.ToString();
+  };
+  EXPECT_THAT(error_of("empty.parquet", ""),
+              HasSubstr("empty.parquet: no Parquet file: it does not begin with \"PAR1\""));
+  EXPECT_THAT(error_of("cut", bytes.substr(0, 500)), HasSubstr("cut: Parquet cut short"));
+  EXPECT_THAT(error_of("a.parquet.gz", Compress(Compression::kGzip, bytes)),
+              HasSubstr("a.parquet.gz: Parquet is read from files, and not from files compressed"));
+  EXPECT_THAT(Read({.inputs = {testing::TestData("parquet/unread.brotli.parquet")}}).end.ToString(),
+              AllOf(HasSubstr("unread.brotli.parquet: row group 1: column dataset: "),
+                    HasSubstr("BROTLI")));
+  // A row over the limit is a bad record, as a line is.
+  const Corpus limited = Read({.inputs = {rows}, .max_record_bytes = 150});
+  ASSERT_OK(limited.end);
+  EXPECT_THAT(limited.problems, ::testing::Contains(rows.string() + ":3: longer than 150 B"));
+  EXPECT_EQ(limited.problems.size() + limited.documents.size(), 24);
+}
+
 TEST_F(CorpusReaderTest, ReadsTrecText) {
   const auto path = folder_.Write(
       "FT911_1",
@@ -223,10 +287,6 @@ TEST_F(CorpusReaderTest, TellsTheFormatByNameOrContentAndRefusesAMixture) {
   EXPECT_THAT(format_of("data", "no tab"),
               AllOf(HasSubstr("data: neither name nor content tells the format"),
                     HasSubstr("jsonl, tsv, trec, loco, text")));
-  for (const std::string name : {"x.parquet", "x"}) {
-    EXPECT_THAT(format_of(name, "PAR1...."),
-                AllOf(HasSubstr("Parquet is not read"), HasSubstr("jsonl, tsv, trec, loco, text")));
-  }
 
   folder_.Write("c/a.jsonl", "{\"_id\":\"a\"}\n");
   folder_.Write("c/b.tsv", "b\ttext\n");
