@@ -190,82 +190,23 @@ void CopyPart(const float* tile, const Place& place, size_t row, size_t column) 
     }                                                                     \
   } while (false)
 
-// The parts of rows: high, middle and low, or high alone.
-template <size_t kParts>
-struct PartRows {
-  ByteRows part[kParts];
-
-  PartRows Below(size_t rows) const {
-    PartRows below = *this;
-    for (ByteRows& p : below.part) p.data += rows * p.stride;
-    return below;
-  }
-};
-
-// 32 rows by 32 columns: of each tile of inputs, the products high high, high middle, middle
-// middle, middle high, low high, high low. `bias` is of the columns; a load of stride 0 repeats it
-// in every row.
-template <size_t kParts>
-GANNET_AMX void MultiplyBlock(const PartRows<kParts>& x, const char* columns, size_t tiles,
-                              const float* bias, const Place& place, size_t column) {
+// 32 rows by 32 columns. `bias` is of the columns; a load of stride 0 repeats it in every row.
+GANNET_AMX void MultiplyBlock(ByteRows x, const char* columns, size_t tiles, const float* bias,
+                              const Place& place, size_t column) {
+  const ByteRows below{x + kTileRows * x.stride, x.stride};
   _tile_loadd(0, bias, 0);
   _tile_loadd(1, bias + kTileColumns, 0);
   _tile_loadd(2, bias, 0);
   _tile_loadd(3, bias + kTileColumns, 0);
-  const ByteRows high = x.part[0], high_below = x.Below(kTileRows).part[0];
   for (size_t k = 0; k < tiles; ++k) {
-    const char* const at = columns + k * kParts * kPanelTileBytes;
-    const size_t byte = k * kTileBytes;
+    const char* const at = columns + k * kPanelTileBytes;
     _tile_loadd(6, at, kPanelRowBytes);
-    _tile_loadd(4, high + byte, high.stride);
+    _tile_loadd(4, x + k * kTileBytes, x.stride);
     _tile_dpbf16ps(0, 4, 6);
-    _tile_loadd(5, high_below + byte, high.stride);
-    _tile_dpbf16ps(2, 5, 6);
     _tile_loadd(7, at + kTileBytes, kPanelRowBytes);
-    if constexpr (kParts == 3) {
-      const ByteRows middle = x.part[1], middle_below = x.Below(kTileRows).part[1], low = x.part[2],
-                     low_below = x.Below(kTileRows).part[2];
-      const char* const at_middle = at + kPanelTileBytes;
-      const char* const at_low = at_middle + kPanelTileBytes;
-      _tile_loadd(6, at_middle, kPanelRowBytes);
-      _tile_dpbf16ps(1, 4, 7);
-      _tile_dpbf16ps(3, 5, 7);
-      _tile_loadd(7, at_middle + kTileBytes, kPanelRowBytes);
-      // high middle
-      _tile_dpbf16ps(0, 4, 6);
-      _tile_dpbf16ps(1, 4, 7);
-      _tile_loadd(4, middle + byte, high.stride);
-      _tile_dpbf16ps(2, 5, 6);
-      _tile_dpbf16ps(3, 5, 7);
-      _tile_loadd(5, middle_below + byte, high.stride);
-      // middle middle
-      _tile_dpbf16ps(0, 4, 6);
-      _tile_dpbf16ps(2, 5, 6);
-      _tile_loadd(6, at, kPanelRowBytes);
-      _tile_dpbf16ps(1, 4, 7);
-      _tile_dpbf16ps(3, 5, 7);
-      _tile_loadd(7, at + kTileBytes, kPanelRowBytes);
-      // middle high
-      _tile_dpbf16ps(0, 4, 6);
-      _tile_dpbf16ps(1, 4, 7);
-      _tile_loadd(4, low + byte, high.stride);
-      _tile_dpbf16ps(2, 5, 6);
-      _tile_dpbf16ps(3, 5, 7);
-      _tile_loadd(5, low_below + byte, high.stride);
-      // low high
-      _tile_dpbf16ps(0, 4, 6);
-      _tile_dpbf16ps(1, 4, 7);
-      _tile_loadd(4, high + byte, high.stride);
-      _tile_dpbf16ps(2, 5, 6);
-      _tile_loadd(6, at_low, kPanelRowBytes);
-      _tile_dpbf16ps(3, 5, 7);
-      _tile_loadd(5, high_below + byte, high.stride);
-      _tile_loadd(7, at_low + kTileBytes, kPanelRowBytes);
-      // high low
-      _tile_dpbf16ps(0, 4, 6);
-      _tile_dpbf16ps(2, 5, 6);
-    }
     _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(5, below + k * kTileBytes, x.stride);
+    _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
   }
   GANNET_STORE_TILE(0, place, 0, column);
@@ -274,41 +215,27 @@ GANNET_AMX void MultiplyBlock(const PartRows<kParts>& x, const char* columns, si
   GANNET_STORE_TILE(3, place, kTileRows, column + kTileColumns);
 }
 
-// 16 rows by all columns of a panel, in the same order of products.
-template <size_t kParts>
-GANNET_AMX void MultiplyRow(const PartRows<kParts>& x, const char* panel, size_t tiles,
-                            const float* bias, const Place& place) {
+// Adds to all columns of a panel the products of tile 4, which holds a part of 16 rows.
+#define GANNET_ADD_ROW(at)              \
+  do {                                  \
+    LoadColumns(at);                    \
+    _tile_dpbf16ps(0, 4, 6);            \
+    _tile_dpbf16ps(1, 4, 7);            \
+    LoadColumns((at) + 2 * kTileBytes); \
+    _tile_dpbf16ps(2, 4, 6);            \
+    _tile_dpbf16ps(3, 4, 7);            \
+  } while (false)
+
+// 16 rows by all columns of a panel.
+GANNET_AMX void MultiplyRow(ByteRows x, const char* panel, size_t tiles, const float* bias,
+                            const Place& place) {
   _tile_loadd(0, bias, 0);
   _tile_loadd(1, bias + kTileColumns, 0);
   _tile_loadd(2, bias + 2 * kTileColumns, 0);
   _tile_loadd(3, bias + 3 * kTileColumns, 0);
   for (size_t k = 0; k < tiles; ++k) {
-    const char* const high = panel + k * kParts * kPanelTileBytes;
-    const size_t byte = k * kTileBytes;
-    // Tile 4 holds the rows' part; 6 and 7 two tiles of columns, then the other two.
-#define GANNET_ADD_ROW(part)              \
-  do {                                    \
-    LoadColumns(part);                    \
-    _tile_dpbf16ps(0, 4, 6);              \
-    _tile_dpbf16ps(1, 4, 7);              \
-    LoadColumns((part) + 2 * kTileBytes); \
-    _tile_dpbf16ps(2, 4, 6);              \
-    _tile_dpbf16ps(3, 4, 7);              \
-  } while (false)
-    _tile_loadd(4, x.part[0] + byte, x.part[0].stride);
-    GANNET_ADD_ROW(high);
-    if constexpr (kParts == 3) {
-      const char* const middle = high + kPanelTileBytes;
-      GANNET_ADD_ROW(middle);
-      _tile_loadd(4, x.part[1] + byte, x.part[1].stride);
-      GANNET_ADD_ROW(middle);
-      GANNET_ADD_ROW(high);
-      _tile_loadd(4, x.part[2] + byte, x.part[2].stride);
-      GANNET_ADD_ROW(high);
-      _tile_loadd(4, x.part[0] + byte, x.part[0].stride);
-      GANNET_ADD_ROW(middle + kPanelTileBytes);
-    }
-#undef GANNET_ADD_ROW
+    _tile_loadd(4, x + k * kTileBytes, x.stride);
+    GANNET_ADD_ROW(panel + k * kPanelTileBytes);
   }
   GANNET_STORE_TILE(0, place, 0, 0);
   GANNET_STORE_TILE(1, place, 0, kTileColumns);
@@ -316,39 +243,221 @@ GANNET_AMX void MultiplyRow(const PartRows<kParts>& x, const char* panel, size_t
   GANNET_STORE_TILE(3, place, 0, 3 * kTileColumns);
 }
 
-template <size_t kParts>
-void MultiplyParts(const Panels<uint16_t>& weights, std::span<const float> bias,
-                   std::span<const uint16_t* const> x, const PanelRun& run) {
+void MultiplyBf16(const Panels<uint16_t>& weights, std::span<const float> bias,
+                  std::span<const uint16_t* const> x, const PanelRun& run) {
+  assert(x.size() == 1);
   const Tiles open;
   const size_t tiles = weights.groups() / kTileRows;
-  PartRows<kParts> all;
-  for (size_t part = 0; part < kParts; ++part) all.part[part] = BytesOf(x[part], weights.inputs());
   ForEachBlock<kBlockRows, kPanelsAtATime>(
       run, weights.outputs(), [&](size_t row, size_t rows, size_t panel, size_t count, float* y) {
-        const PartRows<kParts> block = all.Below(row);
+        const ByteRows block = BytesOf(x[0] + row * weights.inputs(), weights.inputs());
         const Place place(rows, count, y, run.stride);
         const char* at = BytesOf(weights.panel(panel), 0).data;
-        const float* panel_bias = bias.data() + panel * kPanelColumns;
+        const float* of_panel = bias.data() + panel * kPanelColumns;
         if (rows > kTileRows) {
           for (const size_t column : {size_t{0}, 2 * kTileColumns}) {
-            MultiplyBlock<kParts>(block, at + column * kGroupBytes, tiles, panel_bias + column,
-                                  place, column);
+            MultiplyBlock(block, at + column * kGroupBytes, tiles, of_panel + column, place,
+                          column);
           }
         } else {
-          MultiplyRow<kParts>(block, at, tiles, panel_bias, place);
+          MultiplyRow(block, at, tiles, of_panel, place);
         }
       });
 }
 
-void MultiplyBf16(const Panels<uint16_t>& weights, std::span<const float> bias,
+// ---- fp32 as three parts of bfloat16 ------------------------------------------------------------
+
+constexpr size_t kParts = Bf16Panels::kFp32Parts;
+constexpr size_t kLanes = 16;
+
+// Takes off each value of v its nearest bfloat16, which are the lanes of `rounded`.
+GANNET_AMX inline __m512 Rest(__m512 v, __m256i rounded) {
+  const __m512i bits = _mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded), 16);
+  return _mm512_sub_ps(v, _mm512_castsi512_ps(bits));
+}
+
+// `tiles` times 16 groups of a panel as parts, those of 16 groups after one another.
+GANNET_AMX void SplitGroups(const float* groups, size_t tiles, char* parts) {
+  constexpr size_t kValues = kTileRows * kPanelColumns * kGroup<float>;
+  for (size_t tile = 0; tile < tiles; ++tile) {
+    for (size_t i = 0; i < kValues; i += 2 * kLanes) {
+      const float* const at = groups + tile * kValues + i;
+      char* const out = parts + (tile * kParts * kValues + i) * sizeof(uint16_t);
+      __m512 first = _mm512_loadu_ps(at), second = _mm512_loadu_ps(at + kLanes);
+      for (size_t part = 0; part < kParts; ++part) {
+        const auto rounded = (__m512i)_mm512_cvtne2ps_pbh(second, first);
+        _mm512_store_si512(out + part * kPanelTileBytes, rounded);
+        first = Rest(first, _mm512_castsi512_si256(rounded));
+        second = Rest(second, _mm512_extracti64x4_epi64(rounded, 1));
+      }
+    }
+  }
+}
+
+// Rows as parts: high, middle and low.
+struct PartRows {
+  ByteRows part[kParts];
+
+  PartRows From(size_t row, size_t byte) const {
+    PartRows from = *this;
+    for (ByteRows& p : from.part) p.data += row * p.stride + byte;
+    return from;
+  }
+};
+
+// Sums of some rows with a panel's columns, or what they begin with: the same row again and again.
+struct Sums {
+  const float* at;
+  size_t stride;
+};
+
+// Adds to sums of 32 rows and 32 columns, which begin with `before`: of each tile of inputs the
+// products high high, high middle, middle middle, middle high, low high, high low. `sums` has a
+// panel's row stride.
+GANNET_AMX void AddPartsToBlock(const PartRows& x, const char* columns, size_t tiles, Sums before,
+                                float* sums) {
+  const size_t before_bytes = before.stride * sizeof(float), stride = x.part[0].stride;
+  const char *const high = x.part[0].data, *const high_below = high + kTileRows * stride,
+                    *const middle = x.part[1].data,
+                    *const middle_below = middle + kTileRows * stride, *const low = x.part[2].data,
+                    *const low_below = low + kTileRows * stride;
+  _tile_loadd(0, before.at, before_bytes);
+  _tile_loadd(1, before.at + kTileColumns, before_bytes);
+  _tile_loadd(2, before.at + kTileRows * before.stride, before_bytes);
+  _tile_loadd(3, before.at + kTileRows * before.stride + kTileColumns, before_bytes);
+  for (size_t k = 0; k < tiles; ++k) {
+    const char* const at = columns + k * kParts * kPanelTileBytes;
+    const char* const at_middle = at + kPanelTileBytes;
+    const char* const at_low = at_middle + kPanelTileBytes;
+    const size_t byte = k * kTileBytes;
+    // high high
+    _tile_loadd(6, at, kPanelRowBytes);
+    _tile_loadd(4, high + byte, stride);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(5, high_below + byte, stride);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_loadd(7, at + kTileBytes, kPanelRowBytes);
+    _tile_loadd(6, at_middle, kPanelRowBytes);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(3, 5, 7);
+    _tile_loadd(7, at_middle + kTileBytes, kPanelRowBytes);
+    // high middle
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(4, middle + byte, stride);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+    _tile_loadd(5, middle_below + byte, stride);
+    // middle middle
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_loadd(6, at, kPanelRowBytes);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(3, 5, 7);
+    _tile_loadd(7, at + kTileBytes, kPanelRowBytes);
+    // middle high
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(4, low + byte, stride);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+    _tile_loadd(5, low_below + byte, stride);
+    // low high
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(4, high + byte, stride);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_loadd(6, at_low, kPanelRowBytes);
+    _tile_dpbf16ps(3, 5, 7);
+    _tile_loadd(5, high_below + byte, stride);
+    _tile_loadd(7, at_low + kTileBytes, kPanelRowBytes);
+    // high low
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  constexpr size_t kSumBytes = kPanelColumns * sizeof(float);
+  _tile_stored(0, sums, kSumBytes);
+  _tile_stored(1, sums + kTileColumns, kSumBytes);
+  _tile_stored(2, sums + kTileRows * kPanelColumns, kSumBytes);
+  _tile_stored(3, sums + kTileRows * kPanelColumns + kTileColumns, kSumBytes);
+}
+
+// The same, products in the same order, for 16 rows and all columns of a panel.
+GANNET_AMX void AddPartsToRow(const PartRows& x, const char* panel, size_t tiles, Sums before,
+                              float* sums) {
+  const size_t before_bytes = before.stride * sizeof(float), stride = x.part[0].stride;
+  _tile_loadd(0, before.at, before_bytes);
+  _tile_loadd(1, before.at + kTileColumns, before_bytes);
+  _tile_loadd(2, before.at + 2 * kTileColumns, before_bytes);
+  _tile_loadd(3, before.at + 3 * kTileColumns, before_bytes);
+  for (size_t k = 0; k < tiles; ++k) {
+    const char* const high = panel + k * kParts * kPanelTileBytes;
+    const char* const middle = high + kPanelTileBytes;
+    const char* const low = middle + kPanelTileBytes;
+    const size_t byte = k * kTileBytes;
+    _tile_loadd(4, x.part[0] + byte, stride);
+    GANNET_ADD_ROW(high);
+    GANNET_ADD_ROW(middle);
+    _tile_loadd(4, x.part[1] + byte, stride);
+    GANNET_ADD_ROW(middle);
+    GANNET_ADD_ROW(high);
+    _tile_loadd(4, x.part[2] + byte, stride);
+    GANNET_ADD_ROW(high);
+    _tile_loadd(4, x.part[0] + byte, stride);
+    GANNET_ADD_ROW(low);
+  }
+  constexpr size_t kSumBytes = kPanelColumns * sizeof(float);
+  _tile_stored(0, sums, kSumBytes);
+  _tile_stored(1, sums + kTileColumns, kSumBytes);
+  _tile_stored(2, sums + 2 * kTileColumns, kSumBytes);
+  _tile_stored(3, sums + 3 * kTileColumns, kSumBytes);
+}
+
+// Weights are read as fp32, half again as small as their parts, and split into the second cache, a
+// stretch of inputs at a time for all rows.
+void MultiplyFp32(const Panels<float>& weights, std::span<const float> bias,
                   std::span<const uint16_t* const> x, const PanelRun& run) {
-  assert(x.size() == 1 || x.size() == 3);
-  return x.size() == 1 ? MultiplyParts<1>(weights, bias, x, run)
-                       : MultiplyParts<3>(weights, bias, x, run);
+  assert(x.size() == kParts && run.rows <= PackedLinear::kMaxRows);
+  constexpr size_t kStretchTiles = 12;
+  const Tiles open;
+  PartRows all;
+  for (size_t part = 0; part < kParts; ++part) all.part[part] = BytesOf(x[part], weights.inputs());
+  thread_local AlignedVector<char> kept(kStretchTiles * kParts * kPanelTileBytes);
+  char* const parts = kept.data();
+  alignas(64) float sums[PackedLinear::kMaxRows * kPanelColumns];
+  const size_t tiles = weights.groups() / kTileRows;
+  for (size_t panel = run.first; panel < run.first + run.count; ++panel) {
+    for (size_t tile = 0; tile < tiles; tile += kStretchTiles) {
+      const size_t stretch = std::min(kStretchTiles, tiles - tile);
+      constexpr size_t kTileValues = kTileRows * kPanelColumns * kGroup<float>;
+      SplitGroups(weights.panel(panel) + tile * kTileValues, stretch, parts);
+      for (size_t row = 0; row < run.rows; row += kBlockRows) {
+        const PartRows block = all.From(row, tile * kTileBytes);
+        float* const of_block = sums + row * kPanelColumns;
+        const Sums before = tile == 0 ? Sums{bias.data() + panel * kPanelColumns, 0}
+                                      : Sums{of_block, kPanelColumns};
+        if (run.rows - row > kTileRows) {
+          for (const size_t column : {size_t{0}, 2 * kTileColumns}) {
+            AddPartsToBlock(block, parts + column * kGroupBytes, stretch,
+                            {before.at + column, before.stride}, of_block + column);
+          }
+        } else {
+          AddPartsToRow(block, parts, stretch, before, of_block);
+        }
+      }
+    }
+    const size_t count = std::min(kPanelColumns, weights.outputs() - panel * kPanelColumns);
+    for (size_t row = 0; row < run.rows; ++row) {
+      float* const y = run.y + row * run.stride + (panel - run.first) * kPanelColumns;
+      std::copy_n(sums + row * kPanelColumns, count, y);
+      run.epilogue({y, count});
+    }
+  }
 }
 
 GANNET_AMX void Split(const float* x, size_t count, std::span<uint16_t* const> parts) {
-  constexpr size_t kLanes = 16;
   for (size_t i = 0; i < count; i += kLanes) {
     const auto mask =
         static_cast<__mmask16>(count - i < kLanes ? (1U << (count - i)) - 1 : 0xFFFFU);
@@ -356,8 +465,7 @@ GANNET_AMX void Split(const float* x, size_t count, std::span<uint16_t* const> p
     for (uint16_t* part : parts) {
       const auto rounded = (__m256i)_mm512_cvtneps_pbh(rest);
       _mm256_mask_storeu_epi16(part + i, mask, rounded);
-      const __m512i bits = _mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded), 16);
-      rest = _mm512_sub_ps(rest, _mm512_castsi512_ps(bits));
+      rest = Rest(rest, rounded);
     }
   }
 }
@@ -396,13 +504,22 @@ GANNET_AMX void MultiplyPairs(const uint32_t* a, size_t a_stride, [[maybe_unused
   _tile_stored(0, out + c, out_bytes);
 }
 
-constexpr Int8Panels kAmxInt8{"amx_int8", /*whole_runs=*/true, kTileRows, MultiplyInt8};
-constexpr Bf16Panels kAmxBf16{"amx_bf16", kTileRows, Split, MultiplyBf16};
+constexpr Int8Panels kAmxInt8{.name = "amx_int8",
+                              .group_multiple = kTileRows,
+                              .row_multiple = kTileRows,
+                              .multiply = MultiplyInt8};
+constexpr Bf16Panels kAmxBf16{.name = "amx_bf16",
+                              .group_multiple = kTileRows,
+                              .row_multiple = kTileRows,
+                              .split = Split,
+                              .multiply = MultiplyBf16,
+                              .multiply_fp32 = MultiplyFp32};
 
 }  // namespace
 }  // namespace gannet::encoder::kernels
 
 #undef GANNET_STORE_TILE
+#undef GANNET_ADD_ROW
 #undef GANNET_AMX
 #pragma GCC diagnostic pop
 #endif  // defined(__x86_64__)

@@ -79,7 +79,7 @@ class PanelInt8Kernel final : public PackedLinear::Kernel {
   PanelInt8Kernel(const LinearLayer& w, const Int8Panels& kernel, QuantizedWeights q)
       : Kernel(w.inputs, w.outputs),
         kernel_(kernel),
-        panels_({std::move(q.values)}, w.inputs, w.outputs, kernel.whole_runs),
+        panels_(q.values, w.inputs, w.outputs, kernel.group_multiple),
         scale_(std::move(q.scale)),
         sum_(std::move(q.sum)),
         bias_(w.bias.begin(), w.bias.end()) {

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include "encoder/kernels/aligned_vector.h"
 #include "encoder/kernels/packed_linear.h"
@@ -21,49 +20,39 @@ namespace gannet::encoder::kernels {
 inline constexpr size_t kPanelColumns = 64;
 inline constexpr size_t kGroupBytes = 4;
 
-// Inputs of type T that are multiplied in one step.
+// Inputs that are multiplied in one step; fp32 is multiplied as bfloat16.
 template <typename T>
-inline constexpr size_t kGroup = kGroupBytes / sizeof(T);
+inline constexpr size_t kGroup = sizeof(T) == 1 ? 4 : 2;
 
 // Weights of a linear layer as panels of columns: [panels][groups][kPanelColumns][kGroup<T>], zeros
-// where there is no column or input. Where the weights are sums of several parts, the parts of each
-// kRunGroups groups follow one another:
-// [panels][runs][parts][kRunGroups][kPanelColumns][kGroup<T>].
+// where there is no column or input.
 template <typename T>
 class Panels {
  public:
-  static constexpr size_t kRunGroups = 16;
-
-  // `parts` are matrices [outputs, inputs]. With `whole_runs`, groups are filled up to a multiple
-  // of kRunGroups, as several parts need it.
-  Panels(const std::vector<std::vector<T>>& parts, size_t inputs, size_t outputs, bool whole_runs)
+  // `weight` is [outputs, inputs]. Groups are filled up to a multiple of `group_multiple`.
+  Panels(std::span<const T> weight, size_t inputs, size_t outputs, size_t group_multiple)
       : outputs_(outputs),
-        groups_(RoundUp((inputs + kGroup<T> - 1) / kGroup<T>, whole_runs ? kRunGroups : 1)) {
-    panel_size_ = parts.size() * groups_ * kPanelColumns * kGroup<T>;
-    values_.resize(count() * panel_size_);
-    for (size_t part = 0; part < parts.size(); ++part) {
-      for (size_t o = 0; o < outputs; ++o) {
-        T* panel = values_.data() + o / kPanelColumns * panel_size_;
-        for (size_t i = 0; i < inputs; ++i) {
-          const size_t group = i / kGroup<T>, run = group / kRunGroups;
-          const size_t place = (run * parts.size() + part) * kRunGroups + group % kRunGroups;
-          panel[(place * kPanelColumns + o % kPanelColumns) * kGroup<T> + i % kGroup<T>] =
-              parts[part][o * inputs + i];
-        }
+        groups_(RoundUp((inputs + kGroup<T> - 1) / kGroup<T>, group_multiple)),
+        values_(count() * panel_size()) {
+    for (size_t o = 0; o < outputs; ++o) {
+      T* column = values_.data() + o / kPanelColumns * panel_size() + o % kPanelColumns * kGroup<T>;
+      for (size_t i = 0; i < inputs; ++i) {
+        column[i / kGroup<T> * kPanelColumns * kGroup<T> + i % kGroup<T>] = weight[o * inputs + i];
       }
     }
   }
 
   size_t outputs() const { return outputs_; }
   size_t count() const { return (outputs_ + kPanelColumns - 1) / kPanelColumns; }
-  size_t groups() const { return groups_; }              // Of one part.
+  size_t groups() const { return groups_; }
   size_t inputs() const { return groups_ * kGroup<T>; }  // With those that were filled up.
-  const T* panel(size_t i) const { return values_.data() + i * panel_size_; }
+  const T* panel(size_t i) const { return values_.data() + i * panel_size(); }
 
  private:
+  size_t panel_size() const { return inputs() * kPanelColumns; }
+
   size_t outputs_;
   size_t groups_;
-  size_t panel_size_ = 0;
   AlignedVector<T> values_;
 };
 
@@ -104,7 +93,7 @@ void ForEachBlock(const PanelRun& run, size_t outputs, Multiply multiply) {
 // does not depend on the rows and columns beside it.
 struct Int8Panels {
   std::string_view name;  // Of the instructions.
-  bool whole_runs;        // Whether panels must be made of whole runs.
+  size_t group_multiple;  // Of panels.
   size_t row_multiple;    // Room for rows of x is a multiple of this many.
 
   // `x` is [rows, weights.inputs()] and begins on a line of the cache, `scales` is [rows]; the
@@ -117,23 +106,27 @@ struct Int8Panels {
 const Int8Panels* VnniPanels();
 const Int8Panels* AmxInt8Panels();
 
-// Products of bfloat16 whose inputs and weights are sums of parts, each the rounded rest of those
-// before: 1 part is bfloat16 itself, 3 parts hold all bits of fp32. Of 3 x 3 products of parts the
-// six that matter to fp32 are made (Henry, Tang & Heinecke, "Leveraging the bfloat16 Artificial
-// Intelligence Datatype For Higher-Precision Computations", 2019). A value is summed in the same
-// order whatever the rows and columns beside it.
+// Products of bfloat16, and of fp32 as the sum of three bfloat16, each the rounded rest of those
+// before: they hold all bits. Of the 3 x 3 products of parts the six that matter to fp32 are made
+// (Henry, Tang & Heinecke, "Leveraging the bfloat16 Artificial Intelligence Datatype For
+// Higher-Precision Computations", 2019). A value is summed in the same order whatever the rows and
+// columns beside it.
 struct Bf16Panels {
+  static constexpr size_t kFp32Parts = 3;
+
   std::string_view name;
+  size_t group_multiple;
   size_t row_multiple;
 
   // Rounds x, `count` values, to as many parts as there are in `parts`.
   void (*split)(const float* x, size_t count, std::span<uint16_t* const> parts);
 
-  // `x` is [parts][rows, rounded up][weights.inputs()] and begins on a line of the cache, `bias`
-  // has kPanelColumns values for every panel of the weights, which are in whole runs of 1 or 3
-  // `parts`.
+  // x: one part, or kFp32Parts of them, [rows, rounded up][weights.inputs()] each. They and `bias`,
+  // which has kPanelColumns values for every panel of the weights, begin on lines of the cache.
   void (*multiply)(const Panels<uint16_t>& weights, std::span<const float> bias,
                    std::span<const uint16_t* const> x, const PanelRun& run);
+  void (*multiply_fp32)(const Panels<float>& weights, std::span<const float> bias,
+                        std::span<const uint16_t* const> x, const PanelRun& run);
 };
 
 // Null on machines without the instructions, tiles (AMX).

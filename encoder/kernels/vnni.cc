@@ -89,7 +89,8 @@ void Multiply(const Panels<int8_t>& weights, const ColumnScales& columns, const 
       });
 }
 
-constexpr Int8Panels kVnni{"avx512_vnni", /*whole_runs=*/false, /*row_multiple=*/1, Multiply};
+constexpr Int8Panels kVnni{
+    .name = "avx512_vnni", .group_multiple = 1, .row_multiple = 1, .multiply = Multiply};
 
 }  // namespace
 }  // namespace gannet::encoder::kernels

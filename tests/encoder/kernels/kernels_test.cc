@@ -595,7 +595,7 @@ TEST_P(Int8PanelsTest, HaveTheBytesOfPlainIntegerSums) {
     std::mt19937 generator(static_cast<unsigned>(inputs));
     std::vector<int8_t> weight(outputs * inputs);
     for (int8_t& v : weight) v = static_cast<int8_t>(generator());
-    const Panels<int8_t> panels({weight}, inputs, outputs, kernel->whole_runs);
+    const Panels<int8_t> panels(weight, inputs, outputs, kernel->group_multiple);
     const size_t columns = panels.count() * kPanelColumns, width = panels.inputs();
     AlignedVector<uint8_t> x(RoundUp(kRows, kernel->row_multiple) * width);
     for (uint8_t& v : x) v = static_cast<uint8_t>(generator());

@@ -166,7 +166,8 @@ TEST_P(M2BertGolden, FiltersEqualTheReference) {
       filter.Features(direction, 32, nullptr, features);
       filter.Filter(direction, features, 0, got);
       for (size_t t = 0; t < 32; ++t) {
-        for (size_t c = 0; c < 24; ++c) EXPECT_NEAR(got[t * 24 + c], want[c * 32 + t], 1e-5);
+        // Each of three layers takes the sine of ten times its sums.
+        for (size_t c = 0; c < 24; ++c) EXPECT_NEAR(got[t * 24 + c], want[c * 32 + t], 5e-5);
       }
     }
   }

@@ -5,31 +5,33 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <utility>
+#include <type_traits>
 #include <vector>
 
 #include "encoder/kernels/aligned_vector.h"
 #include "encoder/kernels/packed_linear_internal.h"
 #include "encoder/kernels/panels_internal.h"
+#include "encoder/kernels/quantize.h"
 #include "encoder/kernels/round_up.h"
 
 namespace gannet::encoder::kernels {
 namespace {
 
-constexpr size_t kMostParts = 3;
+constexpr size_t kMostParts = Bf16Panels::kFp32Parts;
 
-// Rows of x as one or three parts of bfloat16.
+// Products by tiles: of bfloat16 weights with rows rounded to it, or of fp32 weights with rows in
+// parts.
+template <typename T>
 class PanelBf16Kernel final : public PackedLinear::Kernel {
  public:
-  PanelBf16Kernel(const LinearLayer& w, const Bf16Panels& kernel, size_t count)
+  PanelBf16Kernel(const LinearLayer& w, std::span<const T> weight, const Bf16Panels& kernel)
       : Kernel(w.inputs, w.outputs),
         kernel_(kernel),
-        count_(count),
-        panels_(PartsOf(w, kernel, count), w.inputs, w.outputs, /*whole_runs=*/true),
+        panels_(weight, w.inputs, w.outputs, kernel.group_multiple),
         bias_(w.bias.begin(), w.bias.end()) {
     bias_.resize(panels_.count() * kPanelColumns);
-    path = count == 1 ? fmt::format("bf16 by {}", kernel.name)
-                      : fmt::format("fp32 as {} parts of bf16 by {}", count, kernel.name);
+    path = kFp32 ? fmt::format("fp32 as sums of bf16 by {}", kernel.name)
+                 : fmt::format("bf16 by {}", kernel.name);
   }
 
   void Apply(const float* x, size_t rows, float* y, PackedLinear::Epilogue epilogue) override {
@@ -40,32 +42,31 @@ class PanelBf16Kernel final : public PackedLinear::Kernel {
                   PackedLinear::Epilogue epilogue) override {
     std::array<const uint16_t*, kMostParts> parts{};
     Split(x, rows, parts);
-    kernel_.multiply(panels_, bias_, std::span(parts).first(count_),
-                     {rows, first, count, y, outputs, epilogue});
+    const PanelRun run{rows, first, count, y, outputs, epilogue};
+    const std::span<const uint16_t* const> used = std::span(parts).first(kCount);
+    if constexpr (kFp32) {
+      kernel_.multiply_fp32(panels_, bias_, used, run);
+    } else {
+      kernel_.multiply(panels_, bias_, used, run);
+    }
   }
 
  private:
-  static std::vector<std::vector<uint16_t>> PartsOf(const LinearLayer& w, const Bf16Panels& kernel,
-                                                    size_t count) {
-    std::vector<std::vector<uint16_t>> parts(count, std::vector<uint16_t>(w.weight.size()));
-    std::vector<uint16_t*> out;
-    for (std::vector<uint16_t>& part : parts) out.push_back(part.data());
-    kernel.split(w.weight.data(), w.weight.size(), out);
-    return parts;
-  }
+  static constexpr bool kFp32 = std::is_same_v<T, float>;
+  static constexpr size_t kCount = kFp32 ? kMostParts : 1;
 
   // [rows, panels_.inputs()] each, zeros beyond the inputs; valid until the thread's next call.
   void Split(const float* x, size_t rows, std::array<const uint16_t*, kMostParts>& parts) const {
     thread_local AlignedVector<uint16_t> kept;
     const size_t stride = panels_.inputs();
     const size_t size = RoundUp(rows, kernel_.row_multiple) * stride;
-    uint16_t* const room = Room(kept, count_ * size);
+    uint16_t* const room = Room(kept, kCount * size);
     std::array<uint16_t*, kMostParts> out{};
-    for (size_t part = 0; part < count_; ++part) {
+    for (size_t part = 0; part < kCount; ++part) {
       out[part] = room + part * size;
       parts[part] = out[part];
     }
-    const std::span<uint16_t* const> used = std::span(out).first(count_);
+    const std::span<uint16_t* const> used = std::span(out).first(kCount);
     if (stride == inputs) return kernel_.split(x, rows * inputs, used);
     for (size_t r = 0; r < rows; ++r) {
       kernel_.split(x + r * inputs, inputs, used);
@@ -78,21 +79,24 @@ class PanelBf16Kernel final : public PackedLinear::Kernel {
   }
 
   const Bf16Panels& kernel_;
-  const size_t count_;
-  const Panels<uint16_t> panels_;
+  const Panels<T> panels_;
   AlignedVector<float> bias_;  // Of each column of the panels: read as tiles.
 };
 
 }  // namespace
 
-std::unique_ptr<PackedLinear::Kernel> MakeTiledBf16Kernel(const LinearLayer& layer) {
-  const Bf16Panels* kernel = AmxBf16Panels();
-  return kernel == nullptr ? nullptr : std::make_unique<PanelBf16Kernel>(layer, *kernel, 1);
-}
-
 std::unique_ptr<PackedLinear::Kernel> MakeTiledFp32Kernel(const LinearLayer& layer) {
   const Bf16Panels* kernel = AmxBf16Panels();
-  return kernel == nullptr ? nullptr : std::make_unique<PanelBf16Kernel>(layer, *kernel, 3);
+  if (kernel == nullptr) return nullptr;
+  return std::make_unique<PanelBf16Kernel<float>>(layer, layer.weight, *kernel);
+}
+
+std::unique_ptr<PackedLinear::Kernel> MakeTiledBf16Kernel(const LinearLayer& layer) {
+  const Bf16Panels* kernel = AmxBf16Panels();
+  if (kernel == nullptr) return nullptr;
+  std::vector<uint16_t> rounded(layer.weight.size());
+  RoundToBf16(layer.weight, rounded.data());
+  return std::make_unique<PanelBf16Kernel<uint16_t>>(layer, rounded, *kernel);
 }
 
 }  // namespace gannet::encoder::kernels
