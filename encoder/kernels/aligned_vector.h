@@ -16,7 +16,7 @@ struct LineAllocator {
 
   LineAllocator() = default;
   template <typename U>
-  LineAllocator(const LineAllocator<U>&) noexcept {}
+  LineAllocator(const LineAllocator<U>&) noexcept {}  // NOLINT(google-explicit-constructor)
 
   T* allocate(size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), kLine)); }
   void deallocate(T* values, size_t) { ::operator delete(values, kLine); }
