@@ -100,8 +100,8 @@ absl::StatusOr<Read> OpenM2Bert(const std::filesystem::path& folder,
   GANNET_ASSIGN_OR_RETURN(auto model, LoadM2BertPaddedTo(tokens, folder, config, options));
   const std::shared_ptr<const Model> shared = std::move(model);
   return [shared](size_t length, base::ThreadPool& pool) {
-    std::vector<float> hidden;
-    shared->Forward(Sequence(length), &pool, hidden, nullptr);
+    std::vector<float> first;  // All that the pooler reads.
+    shared->Run(Sequence(length), &pool, {.output = encoder::SequenceRows::kFirst}, first);
   };
 }
 

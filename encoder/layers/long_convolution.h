@@ -15,18 +15,24 @@
 namespace gannet::encoder {
 
 // y = D u + Σ_{s<=t} f_{t−s} u_s + Σ_{s>t} b_{s−t−1} u_s with implicit filters f and b. Spectra are
-// computed once for each length and kept in `cache`, as far as it has room; unless the precision is
-// fp32 they are rounded to bfloat16, kept or not.
+// computed once for each length and kept, as far as there is room; unless the precision is fp32
+// they are rounded to bfloat16, kept or not.
 class LongConvolution {
  public:
-  LongConvolution(ImplicitFilter filter, Precision precision, std::shared_ptr<SpectrumCache> cache)
-      : parts_(std::make_unique<Parts>(std::move(filter), precision, std::move(cache))) {}
+  // What the long convolutions of a model share, because only one of them runs at a time for a
+  // text: of a long text the buffers of each would be as large as its activations.
+  class Workspace;
+
+  LongConvolution(ImplicitFilter filter, Precision precision, std::shared_ptr<Workspace> workspace)
+      : filter_(std::make_unique<const ImplicitFilter>(std::move(filter))),
+        precision_(precision),
+        workspace_(std::move(workspace)) {}
 
   // y := y ⊙ conv(u), or y + conv(u), for plan.length() rows of filter().channels() values.
   void Apply(const kernels::LongConvPlan& plan, const float* u, kernels::ConvOutput output,
              base::ThreadPool* pool, float* y) const;
 
-  const ImplicitFilter& filter() const { return parts_->filter; }
+  const ImplicitFilter& filter() const { return *filter_; }
 
  private:
   struct Buffers {
@@ -40,18 +46,6 @@ class LongConvolution {
     std::vector<float> forward, backward;
   };
 
-  // At an address that stays, by which the cache knows its spectra.
-  struct Parts {
-    Parts(ImplicitFilter filter_in, Precision precision_in, std::shared_ptr<SpectrumCache> cache_in)
-        : filter(std::move(filter_in)), precision(precision_in), cache(std::move(cache_in)) {}
-
-    const ImplicitFilter filter;
-    const Precision precision;
-    const std::shared_ptr<SpectrumCache> cache;
-    base::ObjectPool<Buffers> buffers;
-    base::ObjectPool<Features> features;
-  };
-
   // Bytes of the spectrum of a slab.
   size_t SpectrumBytes(const kernels::LongConvPlan& plan, size_t slab) const;
   void Transform(const kernels::LongConvPlan& plan, const Features& features, size_t slab,
@@ -59,7 +53,23 @@ class LongConvolution {
   void ConvolveSlab(const kernels::LongConvPlan& plan, const Spectrum& spectrum, size_t slab,
                     const float* u, kernels::ConvOutput output, Buffers& buffers, float* y) const;
 
-  std::unique_ptr<Parts> parts_;
+  // At an address that stays, by which the cache knows its spectra.
+  std::unique_ptr<const ImplicitFilter> filter_;
+  Precision precision_;
+  std::shared_ptr<Workspace> workspace_;
+};
+
+// Safe to use from several threads.
+class LongConvolution::Workspace {
+ public:
+  explicit Workspace(size_t most_spectrum_bytes) : spectra_(most_spectrum_bytes) {}
+
+ private:
+  friend class LongConvolution;
+
+  SpectrumCache spectra_;
+  base::ObjectPool<Buffers> buffers_;
+  base::ObjectPool<Features> features_;
 };
 
 }  // namespace gannet::encoder

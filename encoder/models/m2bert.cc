@@ -22,7 +22,6 @@
 #include "encoder/layers/long_convolution.h"
 #include "encoder/layers/row_tiles.h"
 #include "encoder/layers/sequence_chunk.h"
-#include "encoder/layers/spectrum_cache.h"
 #include "encoder/layers/token_embedding.h"
 
 namespace gannet::encoder {
@@ -100,24 +99,21 @@ struct M2BertLayer {
   BlockDiagonal wo;           // [d, I]
   LayerNorm norm;
 
-  static absl::StatusOr<M2BertLayer> Load(const Checkpoint& checkpoint, const M2BertConfig& config,
-                                          const ModelOptions& options,
-                                          const std::shared_ptr<SpectrumCache>& cache,
-                                          size_t index);
+  static absl::StatusOr<M2BertLayer> Load(
+      const Checkpoint& checkpoint, const M2BertConfig& config, const ModelOptions& options,
+      const std::shared_ptr<LongConvolution::Workspace>& workspace, size_t index);
 };
 
-absl::StatusOr<M2BertLayer> M2BertLayer::Load(const Checkpoint& checkpoint,
-                                              const M2BertConfig& config,
-                                              const ModelOptions& options,
-                                              const std::shared_ptr<SpectrumCache>& cache,
-                                              size_t index) {
+absl::StatusOr<M2BertLayer> M2BertLayer::Load(
+    const Checkpoint& checkpoint, const M2BertConfig& config, const ModelOptions& options,
+    const std::shared_ptr<LongConvolution::Workspace>& workspace, size_t index) {
   const auto name = [&](std::string_view part) {
     return fmt::format("encoder.layer.{}.{}", index, part);
   };
   const auto convolution = [&](std::string_view part) -> absl::StatusOr<LongConvolution> {
     GANNET_ASSIGN_OR_RETURN(ImplicitFilter filter,
                             ImplicitFilter::Load(checkpoint, name(part), config.filter, options));
-    return LongConvolution(std::move(filter), options.precision, cache);
+    return LongConvolution(std::move(filter), options.precision, workspace);
   };
   const size_t d = config.hidden, intermediate = config.intermediate;
   GANNET_ASSIGN_OR_RETURN(auto in, LoadLinear(checkpoint, name("attention.in_linear"), d, 3 * d,
@@ -234,8 +230,8 @@ void M2Bert::Run(const PackedBatch& batch, base::ThreadPool* pool, const RunOpti
   const size_t d = dimensions().hidden, end = std::min(options.layers, layers_.size());
   const bool all = options.output == SequenceRows::kAll;
   hidden.resize((all ? batch.rows() : batch.sequences()) * d);
-  std::vector<std::vector<float>> seen(options.on_layer ? end + 1 : 0,
-                                       std::vector<float>(batch.rows() * d));
+  std::vector<std::vector<float>> seen;
+  if (options.on_layer) seen.assign(end + 1, std::vector<float>(batch.rows() * d));
   const auto buffers = buffers_.Take();
   for (std::vector<float>* matrix : {&buffers->h, &buffers->v, &buffers->y}) {
     matrix->resize(length() * d);
@@ -276,11 +272,11 @@ absl::StatusOr<std::unique_ptr<const Model>> LoadM2BertPaddedTo(size_t length,
   checkpoint.UsePrefix("embeddings.word_embeddings.weight", {"", "bert."});
   GANNET_ASSIGN_OR_RETURN(TokenEmbedding embedding,
                           TokenEmbedding::Load(checkpoint, config.embedding));
-  const auto cache = std::make_shared<SpectrumCache>(kMostSpectrumBytes);
+  const auto workspace = std::make_shared<LongConvolution::Workspace>(kMostSpectrumBytes);
   std::vector<M2BertLayer> layers;
   for (size_t i = 0; i < config.layers; ++i) {
     GANNET_ASSIGN_OR_RETURN(M2BertLayer layer,
-                            M2BertLayer::Load(checkpoint, config, options, cache, i));
+                            M2BertLayer::Load(checkpoint, config, options, workspace, i));
     layers.push_back(std::move(layer));
   }
   return std::make_unique<const M2Bert>(config, length, std::move(embedding), std::move(layers));
