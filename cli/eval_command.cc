@@ -232,6 +232,7 @@ absl::StatusOr<eval::Report> Evaluate(const EvalFlags& flags) {
   report.provenance.documents_read = {.in_windows = indexed.counts.long_texts,
                                       .cut = indexed.counts.cut_texts,
                                       .windows = indexed.counts.windows,
+                                      .blocks = indexed.counts.blocks,
                                       .tokens_total = indexed.counts.tokens_total,
                                       .tokens_read = indexed.counts.tokens_read};
   report.provenance.documents_stored_before = indexed.counts.unchanged;

@@ -68,6 +68,11 @@ void PrintReport(const indexer::IndexReport& report, const encoder::Embedder& mo
                Count(counts.windows - (counts.documents - counts.unchanged - counts.long_texts)),
                Count(counts.tokens_read), Count(counts.tokens_total), schema.long_text.ToString());
   }
+  if (counts.blocks > 0) {
+    fmt::print("{} documents were read in {} blocks, {} of {} tokens\n",
+               Count(counts.documents - counts.unchanged), Count(counts.blocks),
+               Count(counts.tokens_read), Count(counts.tokens_total));
+  }
   if (report.encoded_tokens > 0 && report.seconds > 0) {
     const double rate = static_cast<double>(report.encoded_tokens) / report.seconds;
     fmt::print("{} tokens with {}, {} tokens/s; vector indexes in {}\n",

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -70,8 +71,12 @@ void Print(const encoder::ModelInspection& model) {
     return;
   }
   fmt::print("assumed\n");
+  size_t width = 14;
   for (const encoder::Assumption& assumption : model.facts.assumptions) {
-    fmt::print("  {:<14} {} ({})\n", assumption.about, assumption.taken, assumption.because);
+    width = std::max(width, assumption.about.size());
+  }
+  for (const encoder::Assumption& assumption : model.facts.assumptions) {
+    fmt::print("  {:<{}} {} ({})\n", assumption.about, width, assumption.taken, assumption.because);
   }
 }
 

@@ -58,6 +58,9 @@ std::string RenderTable(const SearchAnswer& answer, size_t columns) {
       fmt::format("{} hits in {} (query to vector {}, search {}); query of {} tokens",
                   answer.hits.size(), Milliseconds(answer.total_us), Milliseconds(answer.encode_us),
                   Milliseconds(answer.retrieve_us), answer.query_tokens.total);
+  if (answer.query_tokens.blocks > 0) {
+    table += fmt::format(" in {} blocks", answer.query_tokens.blocks);
+  }
   if (answer.query_windows > 1) {
     table += fmt::format(", longer than the model reads: mean of {} windows", answer.query_windows);
   }
@@ -102,7 +105,8 @@ std::string RenderJson(const SearchAnswer& answer) {
       {"query_tokens",
        {{"total", answer.query_tokens.total},
         {"read", answer.query_tokens.read},
-        {"windows", answer.query_windows}}},
+        {"windows", answer.query_windows},
+        {"blocks", answer.query_tokens.blocks}}},
       {"timings_us",
        {{"encode", answer.encode_us},
         {"retrieve", answer.retrieve_us},

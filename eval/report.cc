@@ -30,21 +30,22 @@ std::string_view MissingQueriesName(MissingQueries rule) {
   return rule == MissingQueries::kCountAsZero ? "count as zero" : "left out";
 }
 
-// "1,234 in 5,678 windows, 0 cut, 900,000 of 900,000 tokens read".
+// "1,234 in 5,678 windows, 90 of them in several, 0 cut; 900,000 of 900,000 tokens read", and in
+// how many blocks by models that read them.
 std::string ReadText(const TextsRead& read, uint64_t texts) {
-  return fmt::format("{} in {} windows, {} of them in several, {} cut; {} of {} tokens read",
-                     base::GroupThousands(texts), base::GroupThousands(read.windows),
-                     base::GroupThousands(read.in_windows), base::GroupThousands(read.cut),
-                     base::GroupThousands(read.tokens_read),
-                     base::GroupThousands(read.tokens_total));
+  std::string text =
+      fmt::format("{} in {} windows, {} of them in several, {} cut; {} of {} tokens read",
+                  base::GroupThousands(texts), base::GroupThousands(read.windows),
+                  base::GroupThousands(read.in_windows), base::GroupThousands(read.cut),
+                  base::GroupThousands(read.tokens_read), base::GroupThousands(read.tokens_total));
+  if (read.blocks > 0) text += fmt::format(" in {} blocks", base::GroupThousands(read.blocks));
+  return text;
 }
 
 Json ReadJson(const TextsRead& read) {
-  return {{"in_windows", read.in_windows},
-          {"cut", read.cut},
-          {"windows", read.windows},
-          {"tokens_total", read.tokens_total},
-          {"tokens_read", read.tokens_read}};
+  return {{"in_windows", read.in_windows},     {"cut", read.cut},
+          {"windows", read.windows},           {"blocks", read.blocks},
+          {"tokens_total", read.tokens_total}, {"tokens_read", read.tokens_read}};
 }
 
 std::string StageText(const StageTotals& stage) {

@@ -131,6 +131,7 @@ v1::TokenCount WriteTokens(const encoder::TokenCount& tokens, size_t windows) {
   message.set_total(static_cast<uint32_t>(tokens.total));
   message.set_read(static_cast<uint32_t>(tokens.read));
   message.set_windows(static_cast<uint32_t>(windows));
+  message.set_blocks(static_cast<uint32_t>(tokens.blocks));
   return message;
 }
 

@@ -19,7 +19,9 @@ struct GannetFile {
   std::string model;  // "model": how the folder is to be read.
   ConfigFile fields;  // The whole object.
 
-  // Nothing where the folder has no such file. Errors name the file and the field.
+  // Nothing where the folder has no such file and, by its weights, needs none. Errors name the file
+  // and the field; where weights of SMITH, HMDE or SEA lie without it, they say what to write
+  // there.
   static absl::StatusOr<std::optional<GannetFile>> Read(const std::filesystem::path& folder);
 };
 

@@ -252,6 +252,13 @@ std::string NameOf(std::filesystem::path absolute) {
 
 }  // namespace
 
+void AssumeAbsent(const ConfigFile& file, std::string_view field, std::string taken,
+                  std::vector<Assumption>& assumptions) {
+  if (file.Has(field)) return;
+  assumptions.push_back({std::string(field), std::move(taken),
+                         fmt::format("not in {}", file.path().filename().string())});
+}
+
 std::string_view PoolingName(Pooling pooling) {
   static constexpr std::array<std::string_view, 7> kNames = {
       "cls", "max", "mean", "mean_sqrt_len", "weightedmean", "lasttoken", "pooler"};

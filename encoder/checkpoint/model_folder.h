@@ -27,6 +27,10 @@ struct Assumption {
   std::string because;
 };
 
+// Assumes what is `taken` for a field that the file does not have; nothing where it has it.
+void AssumeAbsent(const ConfigFile& file, std::string_view field, std::string taken,
+                  std::vector<Assumption>& assumptions);
+
 std::string_view PoolingName(Pooling pooling);  // "cls", "mean", ...
 
 // The family of a config.json: its model_type, or what fields that no other family has tell. What

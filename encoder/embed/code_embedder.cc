@@ -115,7 +115,9 @@ ModelFacts CodeEmbedder::facts() const {
                    {"fusion",
                     fmt::format("{}, {}", options.fusion->Name(),
                                 options.form == FusionForm::kUnbiased ? "unbiased" : "released")},
-                   {"longest query", fmt::format("{} tokens", options.query_tokens)}},
+                   {"longest query", fmt::format("{} tokens", options.query_tokens)},
+                   {"query prompt", ""},
+                   {"document prompt", ""}},
           .assumptions = options.assumptions};
 }
 

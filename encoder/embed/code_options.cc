@@ -50,6 +50,9 @@ absl::StatusOr<CodeUnit> Unit(const ConfigFile& file, std::string_view field, Co
 
 // It becomes part of a file's name and of a symbol's.
 absl::StatusOr<std::string> Language(const ConfigFile& file) {
+  if (!file.Has("language")) {
+    return file.Error("language", "missing, expected the name of a grammar, such as python");
+  }
   GANNET_ASSIGN_OR_RETURN(std::string language, file.String("language"));
   const bool named = !language.empty() && std::ranges::all_of(language, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
@@ -110,15 +113,23 @@ absl::StatusOr<CodeOptions> CodeOptions::Read(const ConfigFile& file) {
                   of_tokens ? options.split.window + kTokenWindowSlack : kCodeLength));
   options.code_tokens = code_length + kDataFlowLength;
   GANNET_ASSIGN_OR_RETURN(options.query_tokens, file.SizeOr("nl_length", kQueryLength));
-  const auto assume = [&](std::string_view field, std::string taken) {
-    if (file.Has(field)) return;
-    options.assumptions.push_back({std::string(field), std::move(taken), "not in gannet.json"});
+  const CodeSplitOptions& split = options.split;
+  const auto assume = [&](std::string_view field, auto taken) {
+    AssumeAbsent(file, field, fmt::format("{}", taken), options.assumptions);
   };
-  assume("split", std::string(CodeUnitName(options.split.unit)));
+  assume("split", CodeUnitName(split.unit));
+  assume("window", split.window);
+  assume("step", split.step);
+  if (split.unit == CodeUnit::kAstSubtree) {
+    assume("min_line", split.min_lines);
+    assume("without_grammar", CodeUnitName(split.unit_without_grammar));
+  }
+  assume("strip_comments", true);
   assume("fusion_form", "unbiased");
   assume("pooling", "pooler");
-  assume("code_length", fmt::format("{}", code_length));
-  assume("nl_length", fmt::format("{}", options.query_tokens));
+  assume("similarity", "dot");
+  assume("code_length", code_length);
+  assume("nl_length", options.query_tokens);
   return options;
 }
 

@@ -87,11 +87,18 @@ class HierarchicalEmbedder final : public Embedder {
 ModelFacts HierarchicalEmbedder::facts() const {
   const BlockShape& shape = model().shape();
   const bool sentence = shape.filling == BlockShape::Filling::kSentence;
-  return {.dimensions = {.vocabulary = text_model_.tokenizer->vocabulary_size(),
-                         .hidden = model().block_dimension()},
-          .uses = {{"blocks", fmt::format("{} of {} tokens, each {}", shape.blocks, shape.tokens,
-                                          sentence ? "a sentence" : "of whole sentences")}},
-          .assumptions = {}};
+  const ModelDimensions& document = model().document_encoder().dimensions();
+  return {.dimensions = model().block_encoder().dimensions(),
+          .uses = {{"document encoder",
+                    fmt::format("{} layers, {} attention heads", document.layers, document.heads)},
+                   {"blocks", fmt::format("{} of {} tokens, each {}", shape.blocks, shape.tokens,
+                                          sentence ? "a sentence" : "of whole sentences")},
+                   {"pooling", model().pooling()},
+                   {"queries", sentence ? "one block, read by the block encoder alone"
+                                        : "read as documents are"},
+                   {"query prompt", ""},
+                   {"document prompt", ""}},
+          .assumptions = model().assumptions()};
 }
 
 HierarchicalEmbedder::Blocks HierarchicalEmbedder::Split(std::span<const std::string_view> texts,

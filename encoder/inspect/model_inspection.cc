@@ -73,8 +73,15 @@ absl::StatusOr<ModelInspection> InspectModel(const std::filesystem::path& path,
   GANNET_ASSIGN_OR_RETURN(const ModelFolder folder, ModelFolder::Read(path));
   GANNET_RETURN_IF_ERROR(DescribeFiles(folder.transformer, inspection));
   GANNET_ASSIGN_OR_RETURN(const std::optional<GannetFile> told, GannetFile::Read(folder.path));
+  std::error_code unreadable;
   if (told) {
     inspection.family = told->model;
+    if (std::filesystem::exists(folder.transformer / "config.json", unreadable)) {
+      GANNET_ASSIGN_OR_RETURN(const ConfigFile config, ReadModelConfig(folder.transformer));
+      GANNET_ASSIGN_OR_RETURN(std::string encoder,
+                              ModelFamily(config, &inspection.facts.assumptions));
+      inspection.facts.uses.insert(inspection.facts.uses.begin(), {"encoder", std::move(encoder)});
+    }
   } else if (folder.kind == ModelFolder::Kind::kTransformer) {
     GANNET_ASSIGN_OR_RETURN(const ConfigFile config, ReadModelConfig(folder.transformer));
     GANNET_ASSIGN_OR_RETURN(inspection.family, ModelFamily(config, &inspection.facts.assumptions));

@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/status.h"
 #include "encoder/checkpoint/config_file.h"
+#include "encoder/checkpoint/gannet_file.h"
 #include "encoder/checkpoint/gguf.h"
 
 namespace gannet::encoder {
@@ -20,7 +22,8 @@ absl::StatusOr<Use> UseOf(const std::filesystem::path& path) {
     std::error_code unreadable;
     return std::filesystem::exists(path / name, unreadable);
   };
-  if (has("gannet.json") || has("modules.json")) return Use::kEmbedder;
+  GANNET_ASSIGN_OR_RETURN(const std::optional<GannetFile> told, GannetFile::Read(path));
+  if (told || has("modules.json")) return Use::kEmbedder;
   if (has("pair_prompt.json")) return Use::kCrossEncoder;
   if (has("config.json")) {
     GANNET_ASSIGN_OR_RETURN(const ConfigFile file, ConfigFile::Open(path / "config.json"));

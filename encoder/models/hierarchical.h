@@ -6,11 +6,13 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/thread_pool.h"
 #include "encoder/checkpoint/gannet_file.h"
+#include "encoder/checkpoint/model_folder.h"
 #include "encoder/kernels/packed_linear.h"
 #include "encoder/layers/linear.h"
 #include "encoder/layers/model_options.h"
@@ -94,6 +96,8 @@ struct HierarchicalParts {
   SequenceHead document_head = {};
   std::optional<BlockCombination> combination = std::nullopt;
   std::vector<float> empty_document = {};  // Of a text without blocks, [d]; empty if it has inputs.
+  std::string pooling = {};  // How vectors of blocks and documents are made, for people.
+  std::vector<Assumption> assumptions = {};  // What gannet.json does not say.
 };
 
 // A document read in two steps: a block encoder makes a vector of the tokens of each block, a
@@ -112,6 +116,9 @@ class HierarchicalModel {
 
   const BlockShape& shape() const { return parts_.shape; }
   const Model& block_encoder() const { return *parts_.block_encoder; }
+  const Model& document_encoder() const { return *parts_.document_encoder; }
+  const std::string& pooling() const { return parts_.pooling; }
+  const std::vector<Assumption>& assumptions() const { return parts_.assumptions; }
   size_t block_dimension() const { return parts_.block_encoder->dimensions().hidden; }
   size_t dimension() const { return (parts_.combination ? 2 : 1) * block_dimension(); }
 

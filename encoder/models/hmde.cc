@@ -41,6 +41,21 @@ absl::StatusOr<SequenceRows> ReadPooling(const ConfigFile& file, std::string_vie
   return file.Error(field, fmt::format("\"{}\", expected {} or mean", pooling, first));
 }
 
+std::vector<Assumption> AssumptionsOf(const ConfigFile& file, const BlockShape& shape) {
+  std::vector<Assumption> assumptions;
+  AssumeAbsent(file, "sentence_tokens", fmt::format("{}", shape.tokens), assumptions);
+  AssumeAbsent(file, "document_positions", fmt::format("{}", shape.blocks + 1), assumptions);
+  AssumeAbsent(file, "lower_pooling", "cls", assumptions);
+  AssumeAbsent(file, "upper_pooling", "mean", assumptions);
+  return assumptions;
+}
+
+std::string PoolingOf(const HmdeConfig& config) {
+  return fmt::format("{} of the tokens of a sentence, {} of the sentences",
+                     config.lower_rows == SequenceRows::kFirst ? "cls" : "mean",
+                     config.upper_rows == SequenceRows::kFirst ? "dcls" : "mean");
+}
+
 absl::StatusOr<HmdeConfig> ReadConfig(const ConfigFile& file) {
   GANNET_RETURN_IF_ERROR(file.ExpectFields(kFields));
   HmdeConfig config;
@@ -56,8 +71,17 @@ absl::StatusOr<HmdeConfig> ReadConfig(const ConfigFile& file) {
   config.shape.blocks = positions - 1;
   GANNET_ASSIGN_OR_RETURN(config.lower_rows, ReadPooling(file, "lower_pooling", "cls", "cls"));
   GANNET_ASSIGN_OR_RETURN(config.upper_rows, ReadPooling(file, "upper_pooling", "dcls", "mean"));
-  if (!file.Has("upper_positional")) return file.Error("upper_positional", "missing");
+  if (!file.Has("upper_positional")) {
+    return file.Error(
+        "upper_positional",
+        "missing, expected true for a model trained with positions of sentences, else "
+        "false");
+  }
   GANNET_ASSIGN_OR_RETURN(config.positional, file.BoolOr("upper_positional", false));
+  if (!file.Has("dcls_token_id")) {
+    return file.Error("dcls_token_id",
+                      "missing, expected the row of [DCLS] in upper_embeddings.word_embeddings");
+  }
   GANNET_ASSIGN_OR_RETURN(config.document_token, file.Size("dcls_token_id"));
   GANNET_ASSIGN_OR_RETURN(const ConfigFile upper, file.Object("upper_config"));
   GANNET_RETURN_IF_ERROR(upper.ExpectFields(kUpperFields));
@@ -93,6 +117,8 @@ absl::StatusOr<HierarchicalParts> LoadHmde(const std::filesystem::path& folder,
                                            const ConfigFile& fields, const ModelOptions& options) {
   GANNET_ASSIGN_OR_RETURN(const HmdeConfig config, ReadConfig(fields));
   HierarchicalParts parts{.shape = config.shape};
+  parts.pooling = PoolingOf(config);
+  parts.assumptions = AssumptionsOf(fields, config.shape);
   GANNET_ASSIGN_OR_RETURN(parts.block_encoder, Model::Load(folder, options));
   const ModelDimensions& lower = parts.block_encoder->dimensions();
   if (config.upper.hidden != lower.hidden) {

@@ -140,7 +140,10 @@ class M2Bert final : public Model {
  public:
   M2Bert(const M2BertConfig& config, size_t length, TokenEmbedding embedding,
          std::vector<M2BertLayer> layers)
-      : Model({config.embedding.vocabulary, 0, length, config.hidden}),
+      : Model({.vocabulary = config.embedding.vocabulary,
+               .positions = length,
+               .hidden = config.hidden,
+               .layers = config.layers}),
         plan_(length),
         embedding_(std::move(embedding)),
         layers_(std::move(layers)) {}

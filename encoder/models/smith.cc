@@ -38,6 +38,15 @@ constexpr std::array<std::string_view, 11> kBertFields = {"vocab_size",
                                                           "attention_probs_dropout_prob",
                                                           "initializer_range"};
 
+// max_doc_length_by_sentence of the release.
+constexpr size_t kMostBlocks = 64;
+
+// The modes of combination beside "normal".
+constexpr std::array<std::pair<std::string_view, BlockCombination::Weights>, 3> kCombinations = {
+    {{"sum_concat", BlockCombination::Weights::kSum},
+     {"mean_concat", BlockCombination::Weights::kMean},
+     {"attention", BlockCombination::Weights::kAttention}}};
+
 // What gannet.json says.
 struct SmithConfig {
   BlockShape shape = {.filling = BlockShape::Filling::kGreedy, .separators = 2};
@@ -48,7 +57,7 @@ struct SmithConfig {
   std::optional<BlockCombination::Weights> combination;
   size_t attention_size = 0;
   TokenId pad = 0;
-  std::string tower;  // The name of its last layer.
+  size_t tower = 1;
 };
 
 // "gelu" is BERT's own, by the tanh approximation.
@@ -61,12 +70,11 @@ absl::StatusOr<EncoderShape> ReadShape(const ConfigFile& file) {
 }
 
 absl::StatusOr<std::optional<BlockCombination::Weights>> ReadCombination(const ConfigFile& file) {
-  using Weights = BlockCombination::Weights;
   GANNET_ASSIGN_OR_RETURN(const std::string mode, file.StringOr("doc_rep_combine_mode", "normal"));
   if (mode == "normal") return std::nullopt;
-  if (mode == "sum_concat") return Weights::kSum;
-  if (mode == "mean_concat") return Weights::kMean;
-  if (mode == "attention") return Weights::kAttention;
+  for (const auto& [name, weights] : kCombinations) {
+    if (mode == name) return weights;
+  }
   return file.Error(
       "doc_rep_combine_mode",
       fmt::format("\"{}\", expected normal, sum_concat, mean_concat or attention", mode));
@@ -75,7 +83,8 @@ absl::StatusOr<std::optional<BlockCombination::Weights>> ReadCombination(const C
 absl::StatusOr<BlockShape> ReadBlocks(const ConfigFile& file, const SmithConfig& config) {
   BlockShape shape = config.shape;
   GANNET_ASSIGN_OR_RETURN(shape.tokens, file.SizeOr("max_sent_length_by_word", 32));
-  GANNET_ASSIGN_OR_RETURN(const size_t stored, file.SizeOr("max_doc_length_by_sentence", 64));
+  GANNET_ASSIGN_OR_RETURN(const size_t stored,
+                          file.SizeOr("max_doc_length_by_sentence", kMostBlocks));
   GANNET_ASSIGN_OR_RETURN(shape.blocks,
                           file.SizeOr("loop_sent_number_per_doc", std::min<size_t>(48, stored)));
   if (shape.tokens < 4 || shape.tokens > config.token_embedding.positions) {
@@ -116,10 +125,39 @@ absl::StatusOr<SmithConfig> ReadConfig(const ConfigFile& file) {
     return file.Error("pad_token_id", fmt::format("{} is no token", pad));
   }
   config.pad = static_cast<TokenId>(pad);
-  GANNET_ASSIGN_OR_RETURN(const size_t tower, file.SizeOr("tower", 1));
-  if (tower > 2) return file.Error("tower", fmt::format("{}, expected 1 or 2", tower));
-  config.tower = tower == 1 ? "dense" : "dense_1";
+  GANNET_ASSIGN_OR_RETURN(config.tower, file.SizeOr("tower", 1));
+  if (config.tower > 2) {
+    return file.Error("tower", fmt::format("{}, expected 1 or 2", config.tower));
+  }
   return config;
+}
+
+std::vector<Assumption> AssumptionsOf(const ConfigFile& file, const SmithConfig& config) {
+  std::vector<Assumption> assumptions;
+  const auto assume = [&](std::string_view field, auto taken) {
+    AssumeAbsent(file, field, fmt::format("{}", taken), assumptions);
+  };
+  assume("max_sent_length_by_word", config.shape.tokens);
+  assume("max_doc_length_by_sentence", kMostBlocks);
+  assume("loop_sent_number_per_doc", config.shape.blocks);
+  assume("doc_rep_combine_mode", "normal");
+  if (config.combination == BlockCombination::Weights::kAttention) {
+    assume("doc_rep_combine_attention_size", config.attention_size);
+  }
+  assume("tower", config.tower);
+  assume("pad_token_id", config.pad);
+  return assumptions;
+}
+
+std::string PoolingOf(const SmithConfig& config) {
+  std::string pooling =
+      fmt::format("pooler, dense layer, ReLU and norm 1, of blocks and of the document (tower {})",
+                  config.tower);
+  if (config.combination) {
+    pooling += fmt::format(", behind {} of the blocks' vectors",
+                           kCombinations[static_cast<size_t>(*config.combination)].first);
+  }
+  return pooling;
 }
 
 absl::StatusOr<SequenceHead> LoadHead(const Checkpoint& checkpoint, const std::string& pool,
@@ -175,7 +213,9 @@ absl::StatusOr<HierarchicalParts> LoadParts(const std::filesystem::path& folder,
   GANNET_ASSIGN_OR_RETURN(parts.document_embedding, LoadDocumentEmbedding(checkpoint, config));
   GANNET_ASSIGN_OR_RETURN(parts.document_head,
                           LoadHead(checkpoint, "doc_bert.doc_pooler.dense",
-                                   "seq_rep_from_bert_doc_dense." + config.tower, d, options));
+                                   config.tower == 1 ? "seq_rep_from_bert_doc_dense.dense"
+                                                     : "seq_rep_from_bert_doc_dense.dense_1",
+                                   d, options));
   const auto layer_names = [](size_t i) {
     return PostNormNames::LikeBert("doc_bert.doc_encoder", i);
   };
@@ -237,6 +277,8 @@ absl::StatusOr<HierarchicalParts> LoadSmith(const std::filesystem::path& folder,
                                             const ConfigFile& fields, const ModelOptions& options) {
   GANNET_ASSIGN_OR_RETURN(const SmithConfig config, ReadConfig(fields));
   GANNET_ASSIGN_OR_RETURN(HierarchicalParts parts, LoadParts(folder, config, nullptr, options));
+  parts.pooling = PoolingOf(config);
+  parts.assumptions = AssumptionsOf(fields, config);
   GANNET_ASSIGN_OR_RETURN(Padding padding, EncodePadding(folder, config));
   parts.empty_document = std::move(padding.empty_document);
   if (parts.combination) parts.combination->padded_block = std::move(padding.block);

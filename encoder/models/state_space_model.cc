@@ -75,7 +75,9 @@ absl::StatusOr<StateSpaceConfig> StateSpaceConfig::Read(const ConfigFile& file,
 absl::StatusOr<StateSpaceParts> StateSpaceParts::Load(Checkpoint& checkpoint,
                                                       const StateSpaceConfig& config) {
   checkpoint.UsePrefix("norm_f.weight", {"", "backbone."});
-  StateSpaceParts parts{.dimensions = {config.vocabulary, 0, 0, config.hidden}};
+  StateSpaceParts parts{.dimensions = {.vocabulary = config.vocabulary,
+                                       .hidden = config.hidden,
+                                       .layers = config.layers}};
   const std::string_view table =
       checkpoint.Has("embeddings.weight") ? "embeddings.weight" : "embedding.weight";
   GANNET_ASSIGN_OR_RETURN(parts.words,

@@ -7,10 +7,10 @@ namespace gannet::encoder {
 
 // What was read of one text, or of one pair of texts. Special tokens and the prompt count.
 struct TokenCount {
-  size_t total = 0;  // Tokens of the whole text.
-  size_t read = 0;   // Tokens the model has seen; less than `total` when the text was cut.
-  size_t blocks =
-      0;  // Parts that a hierarchical or code encoder has read one by one; 0 for others.
+  size_t total = 0;   // Tokens of the whole text.
+  size_t read = 0;    // Tokens the model has seen; less than `total` when the text was cut.
+  size_t blocks = 0;  // Parts that a hierarchical or code encoder made one vector of; else 0.
+
   bool cut() const { return read < total; }
 };
 

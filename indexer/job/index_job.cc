@@ -436,6 +436,7 @@ absl::Status IndexJob::SettleNew(Record& record, const NewVectors& encoded,
   counts.tokens_total += vectors.tokens.total;
   counts.tokens_read += vectors.tokens.read;
   counts.windows += vectors.windows;
+  counts.blocks += vectors.tokens.blocks;
   report_.encoded_tokens += vectors.tokens.read;
   if (vectors.tokens.cut()) ++counts.cut_texts;
   if (vectors.windows > 1) ++counts.long_texts;

@@ -59,7 +59,8 @@ std::string JobLedger::ToJson() const {
                      {"skipped_examples", counts.skipped_examples},
                      {"tokens_total", counts.tokens_total},
                      {"tokens_read", counts.tokens_read},
-                     {"windows", counts.windows}};
+                     {"windows", counts.windows},
+                     {"blocks", counts.blocks}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -78,7 +79,7 @@ absl::StatusOr<JobLedger> JobLedger::Parse(std::string_view text) {
     ledger.consumed = json.at("consumed");
     ledger.first = json.at("first");
     ledger.finished = json.at("finished");
-    // Earlier programs counted no windows.
+    // Earlier programs counted neither windows nor blocks.
     ledger.counts = {.documents = json.at("documents"),
                      .unchanged = json.at("unchanged"),
                      .empty_texts = json.at("empty_texts"),
@@ -90,7 +91,8 @@ absl::StatusOr<JobLedger> JobLedger::Parse(std::string_view text) {
                      .skipped_examples = json.at("skipped_examples"),
                      .tokens_total = json.value("tokens_total", uint64_t{0}),
                      .tokens_read = json.at("tokens_read"),
-                     .windows = json.value("windows", uint64_t{0})};
+                     .windows = json.value("windows", uint64_t{0}),
+                     .blocks = json.value("blocks", uint64_t{0})};
     return ledger;
   } catch (const Json::exception& error) {
     return absl::DataLossError(fmt::format("the job's ledger cannot be read: {}", error.what()));

@@ -39,6 +39,7 @@ struct IndexCounts {
   uint64_t tokens_total = 0;
   uint64_t tokens_read = 0;
   uint64_t windows = 0;  // That were read of all texts, one of each short one.
+  uint64_t blocks = 0;   // That were read of all texts, where the model reads blocks.
 
   friend bool operator==(const IndexCounts&, const IndexCounts&) = default;
 };

@@ -15,12 +15,16 @@
 #include "cli/commands.h"
 #include "encoder/embed/embedder.h"
 #include "tests/encoder/score/tiny_classifier.h"
+#include "tests/testing/hierarchical_folder.h"
+#include "tests/testing/m2bert_tensors.h"
 #include "tests/testing/shared_data.h"
+#include "tests/testing/tensor_writer.h"
 
 namespace gannet::cli {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::HierarchicalFolder;
 using testing::TemporaryFolder;
 using Json = nlohmann::json;
 
@@ -109,6 +113,70 @@ TEST(ModelInspectCommand, DescribesCodeEmbedders) {
   EXPECT_THAT(AssumedAbout(model), ::testing::Contains("grammar"));
   EXPECT_THAT(model["compute_path"].get<std::string>(),
               HasSubstr("libtree-sitter-none.so: code is split by line and without syntax"));
+}
+
+TEST(ModelInspectCommand, DescribesM2Bert) {
+  const testing::M2BertShape shape;
+  const TemporaryFolder folder;
+  folder.Write("config.json", testing::M2BertConfig(shape));
+  folder.Write("model.safetensors", testing::SafetensorsContent(testing::M2BertTensors(shape)));
+  folder.Write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nsea\n");
+  const Json model = Inspected(folder.path());
+  EXPECT_EQ(model["family"], "m2_bert");
+  EXPECT_EQ(model["layers"], 2);
+  EXPECT_EQ(model["heads"], 0);
+  EXPECT_EQ(model["positions"], 40);
+  EXPECT_EQ(model["max_tokens"], 40);
+  EXPECT_EQ(model["uses"]["pooling"], "pooler");
+  EXPECT_THAT(AssumedAbout(model), ::testing::IsSupersetOf({"pooling", "prompts", "family"}));
+}
+
+// No config.json lies beside a SMITH.
+TEST(ModelInspectCommand, DescribesSmith) {
+  const auto folder = HierarchicalFolder::Smith("attention");
+  const Json model = Inspected(folder.path());
+  EXPECT_EQ(model["kind"], "embedder");
+  EXPECT_EQ(model["family"], "smith");
+  EXPECT_EQ(model["layers"], 2);
+  EXPECT_EQ(model["heads"], 2);
+  EXPECT_EQ(model["hidden_size"], 16);
+  EXPECT_EQ(model["positions"], 16);
+  EXPECT_EQ(model["tokenizer"], "WordPiece");
+  EXPECT_EQ(model["outputs"], 32);
+  EXPECT_EQ(model["similarity"], "dot");
+  EXPECT_EQ(model["max_tokens"], 40);
+  EXPECT_EQ(model["uses"]["document encoder"], "2 layers, 2 attention heads");
+  EXPECT_EQ(model["uses"]["blocks"], "5 of 8 tokens, each of whole sentences");
+  EXPECT_EQ(model["uses"]["pooling"],
+            "pooler, dense layer, ReLU and norm 1, of blocks and of the document (tower 1), behind "
+            "attention of the blocks' vectors");
+  EXPECT_GT(model["parameters"], 1'000);
+  EXPECT_THAT(AssumedAbout(model), ::testing::ElementsAre("tower", "pad_token_id"));
+  EXPECT_THAT(RunModel({"inspect", folder.path().string()}).printed,
+              HasSubstr("tower          1 (not in gannet.json)"));
+}
+
+TEST(ModelInspectCommand, DescribesHmde) {
+  const auto folder = HierarchicalFolder::Hmde();
+  const Json model = Inspected(folder.path());
+  EXPECT_EQ(model["family"], "hmde");
+  EXPECT_EQ(model["uses"]["encoder"], "bert");
+  EXPECT_EQ(model["uses"]["blocks"], "5 of 7 tokens, each a sentence");
+  EXPECT_EQ(model["uses"]["pooling"], "cls of the tokens of a sentence, mean of the sentences");
+  EXPECT_EQ(model["uses"]["queries"], "one block, read by the block encoder alone");
+  EXPECT_THAT(AssumedAbout(model), ::testing::IsSupersetOf({"lower_pooling", "upper_pooling"}));
+}
+
+TEST(ModelInspectCommand, SaysWhatToWriteWhereGannetJsonIsMissing) {
+  const auto error = [](const HierarchicalFolder& folder) {
+    std::filesystem::remove(folder.path() / "gannet.json");
+    return std::string(base::Message(RunModel({"inspect", folder.path().string()}).status));
+  };
+  EXPECT_THAT(error(HierarchicalFolder::Smith("normal")),
+              HasSubstr("gannet.json: not there, and the weights are those of SMITH "));
+  // Its lower model alone would open as a BERT.
+  EXPECT_THAT(error(HierarchicalFolder::Hmde()),
+              HasSubstr(R"(write {"model": "hmde", "upper_positional": true or false, )"));
 }
 
 TEST(ModelInspectCommand, DescribesCrossEncoders) {

@@ -49,6 +49,14 @@ TEST(SearchAnswerTest, ThePassageThatWasFoundIsShown) {
   EXPECT_EQ(json["query_tokens"]["windows"], 2);
 }
 
+TEST(SearchAnswerTest, TheBlocksOfAQueryAreSaidWhereTheModelReadsBlocks) {
+  SearchAnswer answer = TwoHits();
+  EXPECT_EQ(nlohmann::json::parse(RenderJson(answer))["query_tokens"]["blocks"], 0);
+  answer.query_tokens = {.total = 40, .read = 40, .blocks = 2};
+  EXPECT_NE(RenderTable(answer, 80).find("query of 40 tokens in 2 blocks\n"), std::string::npos);
+  EXPECT_EQ(nlohmann::json::parse(RenderJson(answer))["query_tokens"]["blocks"], 2);
+}
+
 TEST(SearchAnswerTest, ACutQueryIsSaid) {
   SearchAnswer answer = TwoHits();
   answer.query_tokens = {.total = 600, .read = 256};

@@ -53,6 +53,14 @@ TEST(ReportTest, TextGivesFourDecimalsAndWhatTheyDependOn) {
                     HasSubstr("2 missing queries count as zero"), Not(HasSubstr("UTF-8"))));
 }
 
+TEST(ReportTest, BlocksAreNamedWhereTheModelReadsThem) {
+  Report report = Example();
+  EXPECT_THAT(ReportText(report), Not(HasSubstr("blocks")));
+  report.provenance.documents_read.blocks = 12345;
+  EXPECT_THAT(ReportText(report), HasSubstr("89,000 of 90,000 tokens read in 12,345 blocks\n"));
+  EXPECT_EQ(nlohmann::json::parse(ReportJson(report))["long_text"]["documents"]["blocks"], 12345);
+}
+
 TEST(ReportTest, TextNamesRepairsAndStoredDocumentsOnlyWhereThereAreSome) {
   Report report = Example();
   report.provenance.replaced_sequences = 3;

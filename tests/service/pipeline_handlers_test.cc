@@ -122,6 +122,14 @@ TEST_F(PipelineHandlersTest, ASearchThroughAPipelineHasAllItsScoresAndReports) {
   EXPECT_LE(response.timings().encode_us(), response.timings().total_us());
 }
 
+TEST(PipelineMessageTest, TokensCarryWhatWasReadInHowManyWindowsAndBlocks) {
+  const v1::TokenCount message = WriteTokens({.total = 50, .read = 40, .blocks = 3}, 1);
+  EXPECT_EQ(message.total(), 50u);
+  EXPECT_EQ(message.read(), 40u);
+  EXPECT_EQ(message.windows(), 1u);
+  EXPECT_EQ(message.blocks(), 3u);
+}
+
 TEST_F(PipelineHandlersTest, WithoutExplainAndWithIdsOnlyThereIsNeither) {
   v1::SearchRequest request = SearchRequest();
   request.set_view(v1::DOCUMENT_VIEW_ID_ONLY);

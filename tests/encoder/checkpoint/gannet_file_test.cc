@@ -40,7 +40,7 @@ TEST(GannetFileTest, SaysTheModelAndKeepsTheFields) {
 TEST(GannetFileTest, RefusesWhatItCannotRead) {
   EXPECT_THAT(ErrorOf("{"), HasSubstr("gannet.json"));
   EXPECT_THAT(ErrorOf("[]"), HasSubstr("expected a JSON object, found []"));
-  EXPECT_THAT(ErrorOf("{}"), HasSubstr("model: missing"));
+  EXPECT_THAT(ErrorOf("{}"), HasSubstr("model: missing, expected smith, hmde or sea"));
   EXPECT_THAT(ErrorOf(R"({"model": 3})"), HasSubstr("model: expected a string, found 3"));
 }
 

@@ -13,51 +13,15 @@
 
 #include "base/status.h"
 #include "encoder/kernels/precision.h"
+#include "tests/testing/hierarchical_folder.h"
 #include "tests/testing/shared_data.h"
 
 namespace gannet::encoder {
 namespace {
 
 using ::testing::HasSubstr;
-using testing::TemporaryFolder;
+using testing::HierarchicalFolder;
 using Json = nlohmann::json;
-
-constexpr std::string_view kHmde = R"({"model": "hmde", "sentence_tokens": 7,
-  "document_positions": 6, "upper_positional": true, "dcls_token_id": 24,
-  "upper_config": {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 4,
-                   "intermediate_size": 16}})";
-constexpr std::string_view kSmith = R"({"model": "smith", "max_sent_length_by_word": 8,
-  "max_doc_length_by_sentence": 6, "loop_sent_number_per_doc": 5,
-  "doc_rep_combine_mode": "MODE", "doc_rep_combine_attention_size": 12,
-  "sent_bert_config": {"vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 2,
-    "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 16},
-  "doc_bert_config": {"vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 2,
-    "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 8}})";
-
-// A folder of tests/data with a gannet.json and a vocabulary of "w5", "w6", ... and ".".
-class Folder {
- public:
-  Folder(std::string_view data, std::string_view gannet_json, size_t vocabulary) {
-    for (const auto& entry : std::filesystem::directory_iterator(testing::TestData(data))) {
-      std::filesystem::copy(entry.path(), path() / entry.path().filename());
-    }
-    std::string words = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n.\n";
-    for (size_t i = 5; i < vocabulary; ++i) words += "w" + std::to_string(i) + "\n";
-    folder_->Write("vocab.txt", words);
-    folder_->Write("gannet.json", gannet_json);
-  }
-  const std::filesystem::path& path() const { return folder_->path(); }
-
- private:
-  std::unique_ptr<TemporaryFolder> folder_ = std::make_unique<TemporaryFolder>();
-};
-
-Folder HmdeFolder() { return Folder("hmde", kHmde, 24); }
-Folder SmithFolder(std::string_view mode) {
-  std::string file(kSmith);
-  file.replace(file.find("MODE"), 4, mode);
-  return Folder("smith_tf", file, 60);
-}
 
 // `sentences` sentences of as many words as their number says, at most 9, and a full stop.
 std::string Text(size_t sentences, size_t first_word) {
@@ -79,7 +43,7 @@ std::vector<float> VectorOf(const Embedder& embedder, std::string_view text, Tex
 }
 
 TEST(HierarchicalEmbedderTest, SaysHowMuchOfATextWasReadInHowManyBlocks) {
-  const Folder folder = SmithFolder("normal");
+  const HierarchicalFolder folder = HierarchicalFolder::Smith("normal");
   ASSERT_OK_AND_ASSIGN(const auto embedder, Embedder::Open(folder.path()));
   EXPECT_EQ(embedder->dimension(), 16U);
   EXPECT_EQ(embedder->max_tokens(), 40U);
@@ -112,7 +76,7 @@ TEST(HierarchicalEmbedderTest, SaysHowMuchOfATextWasReadInHowManyBlocks) {
 }
 
 TEST(HierarchicalEmbedderTest, AQueryOfHmdeIsReadByTheLowerModelAlone) {
-  const Folder folder = HmdeFolder();
+  const HierarchicalFolder folder = HierarchicalFolder::Hmde();
   ASSERT_OK_AND_ASSIGN(const auto embedder, Embedder::Open(folder.path()));
   EXPECT_EQ(embedder->dimension(), 8U);
   base::ThreadPool pool(1);
@@ -138,12 +102,12 @@ TEST(HierarchicalEmbedderTest, TheSameTextHasTheSameBytesInAnyCompany) {
   std::vector<std::string> texts;
   for (size_t i = 0; i < 25; ++i) texts.push_back(Text(i % 9, i));
   const std::vector<std::string_view> views(texts.begin(), texts.end());
-  std::vector<Folder> folders;
+  std::vector<HierarchicalFolder> folders;
   for (const char* mode : {"normal", "sum_concat", "attention"}) {
-    folders.push_back(SmithFolder(mode));
+    folders.push_back(HierarchicalFolder::Smith(mode));
   }
-  folders.push_back(HmdeFolder());
-  for (const Folder& folder : folders) {
+  folders.push_back(HierarchicalFolder::Hmde());
+  for (const HierarchicalFolder& folder : folders) {
     for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
       ASSERT_OK_AND_ASSIGN(const auto embedder,
                            Embedder::Open(folder.path(), {.precision = precision}));
@@ -161,7 +125,8 @@ TEST(HierarchicalEmbedderTest, TheSameTextHasTheSameBytesInAnyCompany) {
 }
 
 TEST(HierarchicalEmbedderTest, PrecisionAndConfigurationAreInTheFingerprint) {
-  const Folder normal = SmithFolder("normal"), sum = SmithFolder("sum_concat");
+  const HierarchicalFolder normal = HierarchicalFolder::Smith("normal"),
+                           sum = HierarchicalFolder::Smith("sum_concat");
   ASSERT_OK_AND_ASSIGN(const auto first, Embedder::Open(normal.path()));
   ASSERT_OK_AND_ASSIGN(const auto second, Embedder::Open(sum.path()));
   EXPECT_EQ(second->similarity(), Similarity::kDot);
@@ -180,7 +145,7 @@ TEST(HierarchicalEmbedderTest, PrecisionAndConfigurationAreInTheFingerprint) {
 }
 
 TEST(HierarchicalEmbedderTest, AModelThatIsNotKnownIsNamed) {
-  const Folder folder("hmde", R"({"model": "smoth"})", 24);
+  const HierarchicalFolder folder("hmde", R"({"model": "smoth"})", 24);
   EXPECT_THAT(std::string(base::Message(Embedder::Open(folder.path()).status())),
               HasSubstr("gannet.json: model: \"smoth\", expected smith, hmde or sea"));
 }

@@ -54,7 +54,8 @@ TEST(JobLedgerTest, ComesBackFromJson) {
                                     .skipped_examples = {"one", "two"},
                                     .tokens_total = 17,
                                     .tokens_read = 7,
-                                    .windows = 11}};
+                                    .windows = 11,
+                                    .blocks = 13}};
   ASSERT_OK_AND_ASSIGN(const JobLedger again, JobLedger::Parse(ledger.ToJson()));
   EXPECT_EQ(again, ledger);
   EXPECT_EQ(JobLedger::Parse("{}").status().code(), absl::StatusCode::kDataLoss);
