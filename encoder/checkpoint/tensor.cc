@@ -94,6 +94,7 @@ bool IsFloating(DType dtype) {
 }
 
 std::vector<float> ToFloats(const TensorView& tensor) {
+  if (tensor.bytes.empty()) return {};
   switch (tensor.dtype) {
     case DType::kF32: {
       std::vector<float> values(tensor.elements());

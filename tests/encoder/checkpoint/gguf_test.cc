@@ -58,6 +58,11 @@ std::vector<float> LogitsOf(const std::filesystem::path& path, const std::vector
   return logits;
 }
 
+TEST(TensorTest, OneWithoutElementsHasNoValues) {
+  // As a slice of nothing has them: no address either.
+  EXPECT_TRUE(ToFloats({.dtype = DType::kF32, .shape = {0, 3}, .bytes = {}}).empty());
+}
+
 TEST(GgufTest, ValuesOfEveryKindAreRead) {
   const std::string content = GgufWriter()
                                   .Add("text", std::string_view("gannet"))
