@@ -26,8 +26,8 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/huge_page_allocator.h"
 #include "base/thread_pool.h"
-#include "indexer/vector/huge_page_allocator.h"
 #include "indexer/vector/vector_index.h"
 
 namespace gannet {
@@ -151,7 +151,7 @@ Matrix RandomMatrix(size_t rows, unsigned seed) {
 // pages as tables of vectors: the best of `rounds`.
 double MeasureBandwidth(int rounds) {
   constexpr size_t kWords = size_t{32} << 20;
-  const std::vector<uint64_t, indexer::HugePageAllocator<uint64_t>> memory(kWords, 1);
+  const std::vector<uint64_t, base::HugePageAllocator<uint64_t>> memory(kWords, 1);
   double best = 0;
   uint64_t checked = 0;
   for (int round = 0; round < rounds; ++round) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "encoder/kernels/aligned_vector.h"
 #include "encoder/kernels/bf16_pairs_internal.h"
 #include "encoder/kernels/panels_internal.h"
 #include "encoder/kernels/precision.h"
@@ -127,12 +128,13 @@ GANNET_AMX void SumRow(ByteRows x, const char* panel, size_t tiles, int32_t* sum
   _tile_stored(3, sums + 3 * kTileColumns, kPanelColumns * sizeof(int32_t));
 }
 
-void MultiplyInt8(const Panels<int8_t>& weights, const ColumnScales& columns, const uint8_t* x,
+void MultiplyInt8(const Int8Weights& weights, const ColumnScales& columns, const uint8_t* x,
                   const RowScale* scales, const PanelRun& run) {
   const Tiles tiles;
   const size_t depth = weights.groups() / kTileRows;
-  ForEachBlock<kBlockRows, kPanelsAtATime>(
-      run, weights.outputs(), [&](size_t row, size_t rows, size_t panel, size_t count, float* y) {
+  ForEachBlock<kBlockRows>(
+      run, weights.outputs(), kPanelsAtATime,
+      [&](size_t row, size_t rows, size_t panel, size_t count, float* y) {
         alignas(64) int32_t sums[kBlockRows * kPanelColumns];
         const ByteRows block = BytesOf(x + row * weights.inputs(), weights.inputs());
         const char* at = BytesOf(weights.panel(panel), 0).data;
@@ -243,26 +245,27 @@ GANNET_AMX void MultiplyRow(ByteRows x, const char* panel, size_t tiles, const f
   GANNET_STORE_TILE(3, place, 0, 3 * kTileColumns);
 }
 
-void MultiplyBf16(const Panels<uint16_t>& weights, std::span<const float> bias,
+void MultiplyBf16(const Bf16Weights& weights, std::span<const float> bias,
                   std::span<const uint16_t* const> x, const PanelRun& run) {
   assert(x.size() == 1);
   const Tiles open;
   const size_t tiles = weights.groups() / kTileRows;
-  ForEachBlock<kBlockRows, kPanelsAtATime>(
-      run, weights.outputs(), [&](size_t row, size_t rows, size_t panel, size_t count, float* y) {
-        const ByteRows block = BytesOf(x[0] + row * weights.inputs(), weights.inputs());
-        const Place place(rows, count, y, run.stride);
-        const char* at = BytesOf(weights.panel(panel), 0).data;
-        const float* of_panel = bias.data() + panel * kPanelColumns;
-        if (rows > kTileRows) {
-          for (const size_t column : {size_t{0}, 2 * kTileColumns}) {
-            MultiplyBlock(block, at + column * kGroupBytes, tiles, of_panel + column, place,
-                          column);
-          }
-        } else {
-          MultiplyRow(block, at, tiles, of_panel, place);
-        }
-      });
+  ForEachBlock<kBlockRows>(run, weights.outputs(), kPanelsAtATime,
+                           [&](size_t row, size_t rows, size_t panel, size_t count, float* y) {
+                             const ByteRows block =
+                                 BytesOf(x[0] + row * weights.inputs(), weights.inputs());
+                             const Place place(rows, count, y, run.stride);
+                             const char* at = BytesOf(weights.panel(panel), 0).data;
+                             const float* of_panel = bias.data() + panel * kPanelColumns;
+                             if (rows > kTileRows) {
+                               for (const size_t column : {size_t{0}, 2 * kTileColumns}) {
+                                 MultiplyBlock(block, at + column * kGroupBytes, tiles,
+                                               of_panel + column, place, column);
+                               }
+                             } else {
+                               MultiplyRow(block, at, tiles, of_panel, place);
+                             }
+                           });
 }
 
 // ---- fp32 as three parts of bfloat16 ------------------------------------------------------------
@@ -278,7 +281,7 @@ GANNET_AMX inline __m512 Rest(__m512 v, __m256i rounded) {
 
 // `tiles` times 16 groups of a panel as parts, those of 16 groups after one another.
 GANNET_AMX void SplitGroups(const float* groups, size_t tiles, char* parts) {
-  constexpr size_t kValues = kTileRows * kPanelColumns * kGroup<float>;
+  constexpr size_t kValues = kTileRows * kPanelColumns * Fp32PairWeights::kGroup;
   for (size_t tile = 0; tile < tiles; ++tile) {
     for (size_t i = 0; i < kValues; i += 2 * kLanes) {
       const float* const at = groups + tile * kValues + i;
@@ -417,7 +420,7 @@ GANNET_AMX void AddPartsToRow(const PartRows& x, const char* panel, size_t tiles
 
 // Weights are read as fp32, half again as small as their parts, and split into the second cache, a
 // stretch of inputs at a time for all rows.
-void MultiplyFp32(const Panels<float>& weights, std::span<const float> bias,
+void MultiplyFp32(const Fp32PairWeights& weights, std::span<const float> bias,
                   std::span<const uint16_t* const> x, const PanelRun& run) {
   assert(x.size() == kParts && run.rows <= PackedLinear::kMaxRows);
   constexpr size_t kStretchTiles = 12;
@@ -431,7 +434,7 @@ void MultiplyFp32(const Panels<float>& weights, std::span<const float> bias,
   for (size_t panel = run.first; panel < run.first + run.count; ++panel) {
     for (size_t tile = 0; tile < tiles; tile += kStretchTiles) {
       const size_t stretch = std::min(kStretchTiles, tiles - tile);
-      constexpr size_t kTileValues = kTileRows * kPanelColumns * kGroup<float>;
+      constexpr size_t kTileValues = kTileRows * kPanelColumns * Fp32PairWeights::kGroup;
       SplitGroups(weights.panel(panel) + tile * kTileValues, stretch, parts);
       for (size_t row = 0; row < run.rows; row += kBlockRows) {
         const PartRows block = all.From(row, tile * kTileBytes);

@@ -91,7 +91,7 @@ class PanelInt8Kernel final : public PackedLinear::Kernel {
   }
 
   const Int8Panels& kernel_;
-  const Panels<int8_t> panels_;
+  const Int8Weights panels_;
   std::vector<float> scale_;  // Of each column of the panels, as the next two.
   std::vector<int32_t> sum_;
   std::vector<float> bias_;
@@ -178,7 +178,7 @@ class Int8Kernel final : public PackedLinear::Kernel {
 }  // namespace
 
 std::unique_ptr<PackedLinear::Kernel> MakeInt8Kernel(const LinearLayer& layer) {
-  for (const Int8Panels* kernel : {AmxInt8Panels(), VnniPanels()}) {
+  for (const Int8Panels* kernel : {AmxInt8Panels(), Avx512Int8Panels()}) {
     if (kernel != nullptr) return std::make_unique<PanelInt8Kernel>(layer, *kernel);
   }
   return std::make_unique<Int8Kernel>(layer);

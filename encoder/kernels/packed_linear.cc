@@ -18,20 +18,7 @@ namespace {
 using dnnl::memory;
 using Type = memory::data_type;
 
-// Blocks of the columns of an fp32 product, into their place in the whole matrix.
-void MultiplyParts(MatrixProduct& product, const void* x, size_t rows, size_t first, size_t count,
-                   float* y, PackedLinear::Epilogue epilogue) {
-  const size_t width = count * MatrixProduct::kColumnBlock;
-  thread_local std::vector<float> kept;
-  float* part = Room(kept, rows * width);
-  product.MultiplyBlocks(x, rows, first, count, part);
-  for (size_t r = 0; r < rows; ++r) {
-    float* row = y + r * product.outputs();
-    std::copy_n(part + r * width, width, row);
-    epilogue({row, width});
-  }
-}
-
+// Products by oneDNN, on machines for which there is no kernel of our own.
 class Fp32Kernel final : public PackedLinear::Kernel {
  public:
   explicit Fp32Kernel(const LinearLayer& w)
@@ -46,76 +33,54 @@ class Fp32Kernel final : public PackedLinear::Kernel {
   size_t parts() const override { return product_.column_blocks(); }
   void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y,
                   PackedLinear::Epilogue epilogue) override {
-    MultiplyParts(product_, x, rows, first, count, y, epilogue);
+    const size_t width = count * MatrixProduct::kColumnBlock;
+    thread_local std::vector<float> kept;
+    float* part = Room(kept, rows * width);
+    product_.MultiplyBlocks(x, rows, first, count, part);
+    for (size_t r = 0; r < rows; ++r) {
+      float* row = y + r * outputs;
+      std::copy_n(part + r * width, width, row);
+      epilogue({row, width});
+    }
   }
 
  private:
   MatrixProduct product_;
 };
 
-std::vector<uint16_t> Bf16Of(std::span<const float> values) {
-  std::vector<uint16_t> rounded(values.size());
-  RoundToBf16(values, rounded.data());
-  return rounded;
+std::unique_ptr<PackedLinear::Kernel> MakeFp32Kernel(const LinearLayer& layer) {
+  if (auto by_panels = MakePanelFp32Kernel(layer)) return by_panels;
+  return std::make_unique<Fp32Kernel>(layer);
 }
-
-class Bf16Kernel final : public PackedLinear::Kernel {
- public:
-  explicit Bf16Kernel(const LinearLayer& w)
-      : Kernel(w.inputs, w.outputs),
-        product_({Type::bf16, Type::bf16, Type::f32}, Bf16Of(w.weight).data(), w.bias, w.inputs,
-                 w.outputs) {
-    path = fmt::format("bf16 by {}", product_.kernel());
-  }
-  void Apply(const float* x, size_t rows, float* y, PackedLinear::Epilogue epilogue) override {
-    product_.Multiply(Rounded(x, rows), rows, y);
-    epilogue({y, rows * outputs});
-  }
-  size_t parts() const override { return product_.column_blocks(); }
-  void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y,
-                  PackedLinear::Epilogue epilogue) override {
-    MultiplyParts(product_, Rounded(x, rows), rows, first, count, y, epilogue);
-  }
-
- private:
-  const uint16_t* Rounded(const float* x, size_t rows) const {
-    thread_local std::vector<uint16_t> kept;
-    uint16_t* rounded = Room(kept, rows * inputs);
-    RoundToBf16({x, rows * inputs}, rounded);
-    return rounded;
-  }
-
-  MatrixProduct product_;
-};
 
 std::vector<float> RoundedThroughBf16(std::span<const float> values) {
+  std::vector<uint16_t> bits(values.size());
+  RoundToBf16(values, bits.data());
   std::vector<float> rounded(values.size());
-  std::ranges::transform(Bf16Of(values), rounded.begin(), FromBf16);
+  std::ranges::transform(bits, rounded.begin(), FromBf16);
   return rounded;
 }
 
-// The same numbers as Bf16Kernel's, up to the order of the sums, on machines without its products.
+// The same numbers as products of bfloat16, up to the order of the sums, on machines without them.
 class EmulatedBf16Kernel final : public PackedLinear::Kernel {
  public:
-  explicit EmulatedBf16Kernel(const LinearLayer& w)
-      : Kernel(w.inputs, w.outputs),
-        product_({Type::f32, Type::f32, Type::f32}, RoundedThroughBf16(w.weight).data(), w.bias,
-                 w.inputs, w.outputs) {
-    path = fmt::format("bf16 emulated by {}", product_.kernel());
+  explicit EmulatedBf16Kernel(const LinearLayer& w) : Kernel(w.inputs, w.outputs) {
+    const std::vector<float> weight = RoundedThroughBf16(w.weight);
+    kernel_ = MakeFp32Kernel({weight, w.bias, w.inputs, w.outputs});
+    path = fmt::format("bf16 emulated in {}", kernel_->path);
   }
   void Apply(const float* x, size_t rows, float* y, PackedLinear::Epilogue epilogue) override {
-    product_.Multiply(RoundedThroughBf16({x, rows * inputs}).data(), rows, y);
-    epilogue({y, rows * outputs});
+    kernel_->Apply(RoundedThroughBf16({x, rows * inputs}).data(), rows, y, epilogue);
   }
-  size_t parts() const override { return product_.column_blocks(); }
+  size_t parts() const override { return kernel_->parts(); }
   void ApplyParts(const float* x, size_t rows, size_t first, size_t count, float* y,
                   PackedLinear::Epilogue epilogue) override {
-    MultiplyParts(product_, RoundedThroughBf16({x, rows * inputs}).data(), rows, first, count, y,
-                  epilogue);
+    kernel_->ApplyParts(RoundedThroughBf16({x, rows * inputs}).data(), rows, first, count, y,
+                        epilogue);
   }
 
  private:
-  MatrixProduct product_;
+  std::unique_ptr<PackedLinear::Kernel> kernel_;
 };
 
 // Another kernel, and a note of what it is given first.
@@ -152,15 +117,10 @@ class SampledKernel final : public PackedLinear::Kernel {
 std::unique_ptr<PackedLinear::Kernel> MakeKernel(const LinearLayer& layer, Precision precision) {
   switch (precision) {
     case Precision::kFp32:
-      if (auto tiled = MakeTiledFp32Kernel(layer)) return tiled;
-      return std::make_unique<Fp32Kernel>(layer);
+      return MakeFp32Kernel(layer);
     case Precision::kBf16:
-      if (auto tiled = MakeTiledBf16Kernel(layer)) return tiled;
-      try {
-        return std::make_unique<Bf16Kernel>(layer);
-      } catch (const dnnl::error&) {  // No such kernel on this machine.
-        return std::make_unique<EmulatedBf16Kernel>(layer);
-      }
+      if (auto by_panels = MakePanelBf16Kernel(layer)) return by_panels;
+      return std::make_unique<EmulatedBf16Kernel>(layer);
     case Precision::kInt8:
       return MakeInt8Kernel(layer);
   }

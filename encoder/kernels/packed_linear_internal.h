@@ -45,9 +45,9 @@ auto* Room(Vector& kept, size_t count) {
 // The kernel of Precision::kInt8 for this machine.
 std::unique_ptr<PackedLinear::Kernel> MakeInt8Kernel(const LinearLayer& layer);
 
-// The kernels of the other precisions for machines that multiply tiles; null on others.
-std::unique_ptr<PackedLinear::Kernel> MakeTiledFp32Kernel(const LinearLayer& layer);
-std::unique_ptr<PackedLinear::Kernel> MakeTiledBf16Kernel(const LinearLayer& layer);
+// Our own kernels of the other precisions; null on machines without their instructions.
+std::unique_ptr<PackedLinear::Kernel> MakePanelFp32Kernel(const LinearLayer& layer);
+std::unique_ptr<PackedLinear::Kernel> MakePanelBf16Kernel(const LinearLayer& layer);
 
 }  // namespace gannet::encoder::kernels
 

@@ -33,4 +33,8 @@ bool HasVnni() {
   return HasBf16() || dnnl::get_effective_cpu_isa() == dnnl::cpu_isa::avx512_core_vnni;
 }
 
+bool HasAvx512() {
+  return HasVnni() || dnnl::get_effective_cpu_isa() == dnnl::cpu_isa::avx512_core;
+}
+
 }  // namespace gannet::encoder::kernels

@@ -15,7 +15,10 @@ enum class Precision {
 // "fp32", "bf16", "int8"
 std::string_view PrecisionName(Precision precision);
 
-// Whether this machine multiplies bfloat16 natively.
+// Whether this machine has the instructions of 512 bits of every server with AVX-512.
+bool HasAvx512();
+
+// Whether it multiplies bfloat16 natively.
 bool HasBf16();
 
 // Whether it multiplies 8-bit integers, 64 at a time, and adds them to 32-bit sums in one step.

@@ -8,8 +8,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/huge_page_allocator.h"
 #include "base/thread_pool.h"
-#include "indexer/vector/huge_page_allocator.h"
 #include "indexer/vector/vector_table.h"
 
 namespace gannet::indexer {
@@ -110,7 +110,7 @@ class HnswGraph {
   size_t links_ = 0;
   uint32_t entry_ = kNoLink;  // A node of the highest level.
   std::vector<uint8_t> levels_;
-  std::vector<uint32_t, HugePageAllocator<uint32_t>> base_links_;
+  std::vector<uint32_t, base::HugePageAllocator<uint32_t>> base_links_;
   std::vector<uint32_t> upper_links_;
   std::vector<uint32_t> upper_first_;  // [nodes]: which list of upper_links_ is a node's level 1.
 };

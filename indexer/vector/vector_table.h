@@ -11,7 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "indexer/vector/huge_page_allocator.h"
+#include "base/huge_page_allocator.h"
 #include "indexer/vector/vector_format.h"
 
 namespace gannet::indexer {
@@ -109,7 +109,7 @@ class VectorTable {
   VectorShape shape_;
   size_t row_lines_ = 0;
   size_t size_ = 0;
-  std::vector<Line, HugePageAllocator<Line>> own_lines_;
+  std::vector<Line, base::HugePageAllocator<Line>> own_lines_;
   std::vector<Int8Scale> own_scales_;  // kInt8 only.
   std::shared_ptr<const void> owner_;  // Of a view; else null.
   const Line* viewed_lines_ = nullptr;

@@ -581,9 +581,10 @@ TEST_P(EveryTarget, DequantisedSumsEqualTheFormula) {
 // Kernels for the panels of a machine that has their instructions.
 class Int8PanelsTest : public ::testing::TestWithParam<const Int8Panels* (*)()> {};
 
-INSTANTIATE_TEST_SUITE_P(Instructions, Int8PanelsTest, ::testing::Values(VnniPanels, AmxInt8Panels),
+INSTANTIATE_TEST_SUITE_P(Instructions, Int8PanelsTest,
+                         ::testing::Values(Avx512Int8Panels, AmxInt8Panels),
                          [](const auto& panels) {
-                           return panels.param == VnniPanels ? "Vnni" : "Amx";
+                           return panels.param == Avx512Int8Panels ? "Avx512" : "Amx";
                          });
 
 // Σ_k x_rk w_kc by plain loops, scaled back by Dequantize, is what they promise byte for byte.
@@ -595,7 +596,7 @@ TEST_P(Int8PanelsTest, HaveTheBytesOfPlainIntegerSums) {
     std::mt19937 generator(static_cast<unsigned>(inputs));
     std::vector<int8_t> weight(outputs * inputs);
     for (int8_t& v : weight) v = static_cast<int8_t>(generator());
-    const Panels<int8_t> panels(weight, inputs, outputs, kernel->group_multiple);
+    const Int8Weights panels(weight, inputs, outputs, kernel->group_multiple);
     const size_t columns = panels.count() * kPanelColumns, width = panels.inputs();
     AlignedVector<uint8_t> x(RoundUp(kRows, kernel->row_multiple) * width);
     for (uint8_t& v : x) v = static_cast<uint8_t>(generator());
@@ -646,7 +647,7 @@ TEST(Bf16PanelsTest, ProductsOfThreePartsAreAsExactAsThoseOfFp32) {
   const std::vector<float> weight = RandomVector(kInputs * kOutputs, 62), bias(kOutputs),
                            x = RandomVector(kRows * kInputs, 63);
   const LinearLayer layer{weight, bias, kInputs, kOutputs};
-  const auto tiled = MakeTiledFp32Kernel(layer);
+  const auto tiled = MakePanelFp32Kernel(layer);
   if (tiled == nullptr) GTEST_SKIP() << "this machine has no tiles";
   std::vector<float> got(kRows * kOutputs), plain(kRows * kOutputs);
   tiled->Apply(x.data(), kRows, got.data(), PackedLinear::KeepOutputs);
@@ -760,7 +761,7 @@ TEST_P(PackedLinearTest, PartsOfTheOutputsHaveTheBytesOfTheWhole) {
     const size_t parts = linear.column_parts();
     EXPECT_EQ(outputs % parts, 0u);
     const bool by_blocks = linear.path().find("brg") != std::string::npos ||
-                           linear.path().find("vnni") != std::string::npos ||
+                           linear.path().find("avx512") != std::string::npos ||
                            linear.path().find("amx") != std::string::npos;
     if (by_blocks && outputs % 64 == 0) {
       EXPECT_EQ(parts, outputs / 64) << linear.path();

@@ -1,15 +1,15 @@
-#ifndef GANNET_INDEXER_VECTOR_HUGE_PAGE_ALLOCATOR_H_
-#define GANNET_INDEXER_VECTOR_HUGE_PAGE_ALLOCATOR_H_
+#ifndef GANNET_BASE_HUGE_PAGE_ALLOCATOR_H_
+#define GANNET_BASE_HUGE_PAGE_ALLOCATOR_H_
 
 #include <sys/mman.h>
 
 #include <cstddef>
 #include <new>
 
-namespace gannet::indexer {
+namespace gannet::base {
 
-// For tables that are read at random: asks the kernel for pages of 2 MiB, so that a search does not
-// spend its time looking pages up. Where the kernel has none the memory is as any other.
+// For large tables: asks the kernel for pages of 2 MiB, so that reading them does not spend its
+// time looking pages up. Where the kernel has none the memory is as any other.
 template <typename T>
 struct HugePageAllocator {
   using value_type = T;
@@ -37,6 +37,6 @@ struct HugePageAllocator {
   friend bool operator==(const HugePageAllocator&, const HugePageAllocator&) { return true; }
 };
 
-}  // namespace gannet::indexer
+}  // namespace gannet::base
 
-#endif  // GANNET_INDEXER_VECTOR_HUGE_PAGE_ALLOCATOR_H_
+#endif  // GANNET_BASE_HUGE_PAGE_ALLOCATOR_H_
