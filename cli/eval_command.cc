@@ -109,7 +109,7 @@ absl::StatusOr<indexer::IndexReport> IndexCorpus(const encoder::Embedder& model,
     return absl::FailedPreconditionError(
         fmt::format("the collection holds {} documents, but {} has {}: evaluate with a collection "
                     "of this corpus alone",
-                    collection.size(), dataset.corpus_file.string(), report.counts.documents));
+                    collection.size(), dataset.CorpusPlace().string(), report.counts.documents));
   }
   return report;
 }
@@ -185,7 +185,7 @@ absl::StatusOr<eval::Provenance> DescribeInputs(const EvalFlags& flags,
 // LoCo's folders have documents where BEIR's have a corpus.
 absl::StatusOr<eval::Dataset> OpenDataset(const EvalFlags& flags) {
   const bool loco = !flags.task.empty() || eval::HoldsLocoRows(flags.dataset);
-  return loco ? eval::OpenLocoTask(flags.dataset, flags.task)
+  return loco ? eval::OpenLocoTask(flags.dataset, flags.split, flags.task)
               : eval::OpenDataset(flags.dataset, flags.split);
 }
 
@@ -260,13 +260,11 @@ void AddEvalCommand(CLI::App& app, Action& action) {
       "eval", "Measure a model on a dataset in BEIR's or LoCo's layout, by exact search");
   command->add_option("--dataset", flags->dataset, "Folder of corpus, queries and qrels")
       ->required();
-  CLI::Option* const split =
-      command->add_option("--split", flags->split, "Which qrels")->capture_default_str();
-  command
-      ->add_option(
-          "--task", flags->task,
-          "Which task of a folder with rows of LoCo (documents and queries, .jsonl or .parquet)")
-      ->excludes(split);
+  command->add_option("--split", flags->split, "Which qrels, or which shards of LoCo's rows")
+      ->capture_default_str();
+  command->add_option(
+      "--task", flags->task,
+      "Which task of a folder with rows of LoCo (documents and queries, .jsonl or .parquet)");
   command->add_option("--model", flags->model, "Model folder, or the name of a model in the cache")
       ->required();
   AddEmbedderFlags(*command, flags->embedder);

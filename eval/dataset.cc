@@ -66,7 +66,7 @@ std::string AvailableSplits(const std::filesystem::path& folder) {
 
 absl::Status CheckLayout(const Dataset& dataset) {
   std::error_code ignored;
-  for (const auto& file : {dataset.corpus_file, dataset.queries_file}) {
+  for (const auto& file : {dataset.corpus_files.front(), dataset.queries_files.front()}) {
     if (!std::filesystem::is_regular_file(file, ignored)) {
       return absl::NotFoundError(fmt::format(
           "{}: no such file; a dataset folder holds corpus.jsonl, queries.jsonl and qrels/*.tsv",
@@ -82,22 +82,27 @@ absl::Status CheckLayout(const Dataset& dataset) {
 
 }  // namespace
 
+std::filesystem::path Dataset::CorpusPlace() const {
+  const std::filesystem::path& first = corpus_files.front();
+  return corpus_files.size() == 1 ? first : first.parent_path();
+}
+
 absl::StatusOr<Dataset> OpenDataset(const std::filesystem::path& folder, std::string_view split) {
   Dataset dataset;
   dataset.folder = folder;
   dataset.split = split;
-  dataset.corpus_file = folder / "corpus.jsonl";
-  dataset.queries_file = folder / "queries.jsonl";
+  dataset.corpus_files = {folder / "corpus.jsonl"};
+  dataset.queries_files = {folder / "queries.jsonl"};
   GANNET_RETURN_IF_ERROR(CheckLayout(dataset));
   GANNET_ASSIGN_OR_RETURN(dataset.qrels, ReadBeirQrels(dataset.QrelsFile()));
-  GANNET_ASSIGN_OR_RETURN(QueryTexts texts, ReadQueries(dataset.queries_file));
+  GANNET_ASSIGN_OR_RETURN(QueryTexts texts, ReadQueries(dataset.queries_files.front()));
   dataset.replaced_sequences = texts.replaced_sequences;
   for (const JudgedQuery& judged : dataset.qrels.queries()) {
     const auto found = texts.by_id.find(judged.id);
     if (found == texts.by_id.end()) {
       return absl::InvalidArgumentError(fmt::format("{}: query \"{}\" is not in {}",
                                                     dataset.QrelsFile().string(), judged.id,
-                                                    dataset.queries_file.string()));
+                                                    dataset.queries_files.front().string()));
     }
     dataset.queries.push_back({.id = judged.id, .text = std::move(found->second)});
   }
@@ -106,14 +111,15 @@ absl::StatusOr<Dataset> OpenDataset(const std::filesystem::path& folder, std::st
 
 indexer::CorpusOptions CorpusOf(const Dataset& dataset) {
   const bool loco = !dataset.task.empty();
-  return {.inputs = {dataset.corpus_file},
+  return {.inputs = dataset.corpus_files,
           .format = loco ? indexer::CorpusFormat::kLoco : indexer::CorpusFormat::kJsonl,
           .loco_task = dataset.task};
 }
 
 absl::StatusOr<std::string> Fingerprint(const Dataset& dataset) {
   base::Fingerprinter fingerprinter;
-  std::vector<std::filesystem::path> files = {dataset.corpus_file, dataset.queries_file};
+  std::vector<std::filesystem::path> files = dataset.corpus_files;
+  files.insert(files.end(), dataset.queries_files.begin(), dataset.queries_files.end());
   if (dataset.task.empty()) {
     files.push_back(dataset.QrelsFile());
   } else {

@@ -19,20 +19,21 @@ struct Query {
 };
 
 // One split of a folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/<split>.tsv; or one
-// task of a folder in LoCo's: documents and queries, each .jsonl or .parquet, whose rows say their
-// task.
+// task of a folder in LoCo's: documents and queries, whose rows say their task.
 struct Dataset {
   std::filesystem::path folder;
-  std::filesystem::path corpus_file;
-  std::filesystem::path queries_file;
-  std::string split;              // BEIR's,
-  std::string task;               // or LoCo's; the other is empty.
+  std::vector<std::filesystem::path> corpus_files;  // At least one; one after another.
+  std::vector<std::filesystem::path> queries_files;
+  std::string split;
+  std::string task;               // Of LoCo; empty for BEIR.
   std::vector<Query> queries;     // Those of the qrels, in their order.
   size_t replaced_sequences = 0;  // Ill-formed UTF-8 of the queries that became U+FFFD.
   size_t left_out_queries = 0;    // Of LoCo, whose passage has no text.
   Qrels qrels;
 
   std::filesystem::path QrelsFile() const { return folder / "qrels" / (split + ".tsv"); }
+  // The file of the corpus, or where there are several the folder that holds them.
+  std::filesystem::path CorpusPlace() const;
 };
 
 // Opens a split. The corpus is located, not read: documents go through the indexer's own reader.
@@ -43,11 +44,14 @@ absl::StatusOr<Dataset> OpenDataset(const std::filesystem::path& folder, std::st
 bool HoldsLocoRows(const std::filesystem::path& folder);
 
 // Opens a task of a folder that holds rows of LoCo as they are published (Saad-Falcon et al. 2024,
-// arXiv:2402.07440), as JSON Lines or, where there are none, as Parquet: queries {qid, query,
-// answer_pids, dataset}, documents {pid, passage, dataset}. Every answer is relevant with grade 1;
-// a query whose answers have no passage (null, as in QASPER) is left out. Errors name file and row;
-// a task that is not there, or none, comes with those that are.
-absl::StatusOr<Dataset> OpenLocoTask(const std::filesystem::path& folder, std::string_view task);
+// arXiv:2402.07440): queries {qid, query, answer_pids, dataset}, documents {pid, passage, dataset}.
+// Documents are documents.jsonl, or documents.parquet, or all .jsonl and .parquet files below
+// documents/, of which those whose name begins with the split ("test-00000-of-00002.parquet") count
+// when there are any; so are queries. Every answer is relevant with grade 1; a query whose answers
+// have no passage (null, as in QASPER) is left out. Errors name file and row; a task that is not
+// there, or none, comes with those that are.
+absl::StatusOr<Dataset> OpenLocoTask(const std::filesystem::path& folder, std::string_view split,
+                                     std::string_view task);
 
 // How the documents of a dataset are read.
 indexer::CorpusOptions CorpusOf(const Dataset& dataset);

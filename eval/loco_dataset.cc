@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "base/file.h"
@@ -55,7 +58,7 @@ class RowFile {
 };
 
 // Calls `take` with every row of a file and its `dataset`; errors get the row's place.
-absl::Status ForEachRow(
+absl::Status ForEachRowOf(
     const std::filesystem::path& path, size_t& replaced_sequences,
     absl::FunctionRef<absl::Status(const Json& row, const std::string& task)> take) {
   GANNET_ASSIGN_OR_RETURN(RowFile file, RowFile::Open(path));
@@ -76,14 +79,54 @@ absl::Status ForEachRow(
   }
 }
 
-// documents.jsonl or, where there is none, documents.parquet; so for queries.
-std::filesystem::path RowsOf(const std::filesystem::path& folder, std::string_view name) {
-  const std::filesystem::path lines = folder / fmt::format("{}.jsonl", name);
-  const std::filesystem::path parquet = folder / fmt::format("{}.parquet", name);
+absl::Status ForEachRow(
+    const std::vector<std::filesystem::path>& paths, size_t& replaced_sequences,
+    absl::FunctionRef<absl::Status(const Json& row, const std::string& task)> take) {
+  for (const std::filesystem::path& path : paths) {
+    GANNET_RETURN_IF_ERROR(ForEachRowOf(path, replaced_sequences, take));
+  }
+  return absl::OkStatus();
+}
+
+// The files of rows below a folder, in the order of their paths.
+std::vector<std::filesystem::path> RowFilesBelow(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
   std::error_code ignored;
-  const bool of_parquet =
-      !std::filesystem::exists(lines, ignored) && std::filesystem::exists(parquet, ignored);
-  return of_parquet ? parquet : lines;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, ignored)) {
+    const std::filesystem::path& path = entry.path();
+    if (!entry.is_regular_file(ignored)) continue;
+    if (path.extension() == ".jsonl" || path.extension() == ".parquet") files.push_back(path);
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+// The files of "documents" or "queries", none if there is none.
+std::vector<std::filesystem::path> RowFilesOf(const std::filesystem::path& folder,
+                                              std::string_view name, std::string_view split) {
+  std::error_code ignored;
+  for (const std::string_view extension : {".jsonl", ".parquet"}) {
+    const std::filesystem::path file = folder / fmt::format("{}{}", name, extension);
+    if (std::filesystem::is_regular_file(file, ignored)) return {file};
+  }
+  std::vector<std::filesystem::path> files = RowFilesBelow(folder / name);
+  const auto of_split = [&](const std::filesystem::path& path) {
+    return path.filename().string().starts_with(split);
+  };
+  if (std::ranges::any_of(files, of_split)) std::erase_if(files, std::not_fn(of_split));
+  return files;
+}
+
+absl::StatusOr<std::vector<std::filesystem::path>> FindRows(const std::filesystem::path& folder,
+                                                            std::string_view name,
+                                                            std::string_view split) {
+  std::vector<std::filesystem::path> files = RowFilesOf(folder, name, split);
+  if (files.empty()) {
+    return absl::NotFoundError(
+        fmt::format("{0}: neither {1}.jsonl nor {1}.parquet, nor such files below {1}/",
+                    folder.string(), name));
+  }
+  return files;
 }
 
 // The documents of a task: id -> whether it has a passage.
@@ -93,7 +136,7 @@ absl::StatusOr<Passages> ReadPassages(const Dataset& dataset) {
   Passages passages;
   size_t counted_by_the_reader = 0;
   GANNET_RETURN_IF_ERROR(
-      ForEachRow(dataset.corpus_file, counted_by_the_reader,
+      ForEachRow(dataset.corpus_files, counted_by_the_reader,
                  [&](const Json& row, const std::string& task) -> absl::Status {
                    if (task != dataset.task) return absl::OkStatus();
                    GANNET_ASSIGN_OR_RETURN(std::string id, StringField(row, "pid"));
@@ -121,7 +164,7 @@ absl::Status TakeQuery(const Json& row, const Passages& passages, Dataset& datas
     const auto found = passages.find(answer.get<std::string>());
     if (found == passages.end()) {
       return absl::InvalidArgumentError(fmt::format(
-          "answer \"{}\" is not in {}", answer.get<std::string>(), dataset.corpus_file.string()));
+          "answer \"{}\" is not in {}", answer.get<std::string>(), dataset.CorpusPlace().string()));
     }
     if (!found->second) continue;
     dataset.qrels.Judge(id, found->first, 1);
@@ -138,20 +181,21 @@ absl::Status TakeQuery(const Json& row, const Passages& passages, Dataset& datas
 }  // namespace
 
 bool HoldsLocoRows(const std::filesystem::path& folder) {
-  std::error_code ignored;
-  return std::filesystem::exists(RowsOf(folder, "documents"), ignored);
+  return !RowFilesOf(folder, "documents", /*split=*/"").empty();
 }
 
-absl::StatusOr<Dataset> OpenLocoTask(const std::filesystem::path& folder, std::string_view task) {
+absl::StatusOr<Dataset> OpenLocoTask(const std::filesystem::path& folder, std::string_view split,
+                                     std::string_view task) {
   Dataset dataset;
   dataset.folder = folder;
-  dataset.corpus_file = RowsOf(folder, "documents");
-  dataset.queries_file = RowsOf(folder, "queries");
+  dataset.split = split;
+  GANNET_ASSIGN_OR_RETURN(dataset.corpus_files, FindRows(folder, "documents", split));
+  GANNET_ASSIGN_OR_RETURN(dataset.queries_files, FindRows(folder, "queries", split));
   dataset.task = task.empty() ? "?" : task;
   GANNET_ASSIGN_OR_RETURN(const Passages passages, ReadPassages(dataset));
   std::set<std::string> tasks, ids;
   GANNET_RETURN_IF_ERROR(ForEachRow(
-      dataset.queries_file, dataset.replaced_sequences,
+      dataset.queries_files, dataset.replaced_sequences,
       [&](const Json& row, const std::string& of_row) -> absl::Status {
         tasks.insert(of_row);
         if (of_row != dataset.task) return absl::OkStatus();
@@ -163,7 +207,7 @@ absl::StatusOr<Dataset> OpenLocoTask(const std::filesystem::path& folder, std::s
       }));
   if (!tasks.contains(dataset.task)) {
     return absl::NotFoundError(fmt::format(
-        "{}: {}; there are: {}", dataset.queries_file.string(),
+        "{}: {}; there are: {}", dataset.queries_files.front().string(),
         task.empty() ? "a task has to be named (--task)" : fmt::format("no task \"{}\"", task),
         fmt::join(tasks, ", ")));
   }

@@ -147,7 +147,7 @@ absl::Status RetrievedCandidates::ReadTexts(const Dataset& dataset) {
       if (documents_.contains(document.id)) continue;
       return absl::InvalidArgumentError(fmt::format("document \"{}\" of query \"{}\" is not in {}",
                                                     document.id, ranking.query_id,
-                                                    dataset.corpus_file.string()));
+                                                    dataset.CorpusPlace().string()));
     }
   }
   return absl::OkStatus();

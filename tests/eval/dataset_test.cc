@@ -38,7 +38,7 @@ TEST_F(DatasetTest, QueriesAreThoseOfTheQrelsInTheirOrder) {
   EXPECT_EQ(dataset.queries[0].text, "second 😀");
   EXPECT_EQ(dataset.queries[1].id, "q1");
   EXPECT_EQ(dataset.queries[1].text, "first");
-  EXPECT_EQ(dataset.corpus_file, folder_.path() / "corpus.jsonl");
+  EXPECT_EQ(dataset.CorpusPlace(), folder_.path() / "corpus.jsonl");
 }
 
 TEST_F(DatasetTest, AMissingSplitIsAnErrorThatListsThoseThatAreThere) {
@@ -106,7 +106,7 @@ class LocoTest : public ::testing::Test {
   }
 
   std::string ErrorOf(std::string_view task) const {
-    return std::string(OpenLocoTask(folder_.path(), task).status().message());
+    return std::string(OpenLocoTask(folder_.path(), "test", task).status().message());
   }
 
   static constexpr std::string_view kQueries =
@@ -120,7 +120,7 @@ class LocoTest : public ::testing::Test {
 };
 
 TEST_F(LocoTest, ATaskHasItsOwnRowsAndLeavesOutQueriesWithoutAPassage) {
-  ASSERT_OK_AND_ASSIGN(const Dataset dataset, OpenLocoTask(folder_.path(), "qasper_title"));
+  ASSERT_OK_AND_ASSIGN(const Dataset dataset, OpenLocoTask(folder_.path(), "test", "qasper_title"));
   ASSERT_EQ(dataset.queries.size(), 1u);
   EXPECT_EQ(dataset.queries[0].text, "first");
   EXPECT_EQ(dataset.left_out_queries, 1u);
@@ -128,7 +128,7 @@ TEST_F(LocoTest, ATaskHasItsOwnRowsAndLeavesOutQueriesWithoutAPassage) {
   EXPECT_EQ(dataset.qrels.queries()[0].grades.at("p1"), 1);
   EXPECT_EQ(CorpusOf(dataset).format, indexer::CorpusFormat::kLoco);
   EXPECT_EQ(CorpusOf(dataset).loco_task, "qasper_title");
-  ASSERT_OK_AND_ASSIGN(const Dataset other, OpenLocoTask(folder_.path(), "qmsum"));
+  ASSERT_OK_AND_ASSIGN(const Dataset other, OpenLocoTask(folder_.path(), "test", "qmsum"));
   ASSERT_OK_AND_ASSIGN(const std::string one, Fingerprint(dataset));
   ASSERT_OK_AND_ASSIGN(const std::string two, Fingerprint(other));
   EXPECT_NE(one, two);
@@ -139,28 +139,53 @@ TEST_F(LocoTest, ParquetReadsAsLinesOfJsonDo) {
   EXPECT_TRUE(HoldsLocoRows(parquet));
   EXPECT_TRUE(HoldsLocoRows(folder_.path()));
   EXPECT_FALSE(HoldsLocoRows(folder_.path() / "absent"));
-  ASSERT_OK_AND_ASSIGN(const Dataset dataset, OpenLocoTask(parquet, "qmsum"));
+  ASSERT_OK_AND_ASSIGN(const Dataset dataset, OpenLocoTask(parquet, "test", "qmsum"));
   ASSERT_EQ(dataset.queries.size(), 2u);
   EXPECT_EQ(dataset.queries[0].text, "remote controls");
   EXPECT_EQ(dataset.qrels.queries()[1].grades.size(), 2u);
   EXPECT_EQ(dataset.left_out_queries, 0u);
   EXPECT_EQ(CorpusOf(dataset).inputs.front(), parquet / "documents.parquet");
-  ASSERT_OK_AND_ASSIGN(const Dataset other, OpenLocoTask(parquet, "qasper_title"));
+  ASSERT_OK_AND_ASSIGN(const Dataset other, OpenLocoTask(parquet, "test", "qasper_title"));
   EXPECT_EQ(other.queries.size(), 1u);
   EXPECT_EQ(other.left_out_queries, 1u);
-  EXPECT_THAT(std::string(OpenLocoTask(parquet, "x").status().message()),
+  EXPECT_THAT(std::string(OpenLocoTask(parquet, "test", "x").status().message()),
               HasSubstr("queries.parquet: no task \"x\"; there are: qasper_title, qmsum"));
 
   // Lines are read where both are; either file can be of either kind.
   for (const char* const name : {"documents.parquet", "queries.parquet"}) {
     std::filesystem::copy(parquet / name, folder_.path() / name);
   }
-  ASSERT_OK_AND_ASSIGN(const Dataset lines, OpenLocoTask(folder_.path(), "qmsum"));
+  ASSERT_OK_AND_ASSIGN(const Dataset lines, OpenLocoTask(folder_.path(), "test", "qmsum"));
   EXPECT_EQ(lines.queries[0].text, "meet");
   std::filesystem::remove(folder_.path() / "documents.jsonl");
   EXPECT_THAT(ErrorOf("qmsum"), HasSubstr("queries.jsonl:3: answer \"p1\" is not in"));
   folder_.Write("documents.parquet", "PAR1");
   EXPECT_THAT(ErrorOf("qmsum"), HasSubstr("documents.parquet: Parquet cut short"));
+}
+
+// As a copy of the hub's folders has them.
+TEST_F(LocoTest, ShardsOfTheSplitAreReadOneAfterAnother) {
+  const std::filesystem::path folder = folder_.path() / "hub";
+  folder_.Write("hub/queries/data/test.jsonl", std::string(kQueries));
+  folder_.Write("hub/documents/data/test-00001-of-00002.jsonl",
+                R"({"pid":"p2","passage":null,"dataset":"qasper_title"})");
+  folder_.Write("hub/documents/data/test-00000-of-00002.jsonl",
+                R"({"pid":"p1","passage":"wings","dataset":"qasper_title"})");
+  folder_.Write("hub/documents/data/train-00000-of-00001.jsonl", "not of the split");
+  folder_.Write("hub/documents/README.md", "no rows");
+  EXPECT_TRUE(HoldsLocoRows(folder));
+  ASSERT_OK_AND_ASSIGN(const Dataset dataset, OpenLocoTask(folder, "test", "qasper_title"));
+  EXPECT_EQ(dataset.queries.size(), 1u);
+  EXPECT_EQ(dataset.left_out_queries, 1u);
+  ASSERT_EQ(CorpusOf(dataset).inputs.size(), 2u);
+  EXPECT_EQ(CorpusOf(dataset).inputs[0].filename(), "test-00000-of-00002.jsonl");
+  EXPECT_EQ(dataset.CorpusPlace(), folder / "documents/data");
+  EXPECT_THAT(std::string(OpenLocoTask(folder, "train", "qmsum").status().message()),
+              HasSubstr("train-00000-of-00001.jsonl:1: not a JSON object"));
+  std::filesystem::remove_all(folder / "queries");
+  EXPECT_THAT(
+      std::string(OpenLocoTask(folder, "test", "qmsum").status().message()),
+      HasSubstr("neither queries.jsonl nor queries.parquet, nor such files below queries/"));
 }
 
 TEST_F(LocoTest, ATaskThatIsNotThereComesWithThoseThatAre) {
