@@ -30,14 +30,24 @@ struct QuantizedWeights {
   static QuantizedWeights Of(const LinearLayer& w) {
     QuantizedWeights q{std::vector<int8_t>(w.weight.size()), std::vector<float>(w.outputs),
                        std::vector<int32_t>(w.outputs)};
+    std::vector<float> balanced(w.inputs);
     for (size_t o = 0; o < w.outputs; ++o) {
       int8_t* row = q.values.data() + o * w.inputs;
-      q.scale[o] = QuantizeSymmetric(w.weight.subspan(o * w.inputs, w.inputs), row);
+      std::ranges::copy(w.weight.subspan(o * w.inputs, w.inputs), balanced.begin());
+      for (size_t i = 0; i < w.balance.size(); ++i) balanced[i] *= w.balance[i];
+      q.scale[o] = QuantizeSymmetric(balanced, row);
       for (size_t i = 0; i < w.inputs; ++i) q.sum[o] += row[i];
     }
     return q;
   }
 };
+
+// What inputs are multiplied with.
+std::vector<float> Inverse(std::span<const float> balance) {
+  std::vector<float> factors(balance.size());
+  std::ranges::transform(balance, factors.begin(), [](float b) { return 1 / b; });
+  return factors;
+}
 
 // A tile of rows as integers, [rows, stride]; what is beyond a row's inputs is of no account.
 struct QuantizedRows {
@@ -45,12 +55,13 @@ struct QuantizedRows {
   std::array<RowScale, PackedLinear::kMaxRows> scales;
 
   // With room for `room` rows. Valid until the thread's next call.
-  static QuantizedRows Of(const float* x, size_t rows, size_t inputs, size_t room, size_t stride,
-                          int levels) {
+  static QuantizedRows Of(const float* x, size_t rows, size_t inputs,
+                          std::span<const float> factors, size_t room, size_t stride, int levels) {
     thread_local AlignedVector<uint8_t> kept;
     QuantizedRows quantized{Room(kept, room * stride), {}};
     for (size_t r = 0; r < rows; ++r) {
-      quantized.scales[r] = QuantizeRow({x + r * inputs, inputs}, levels, kept.data() + r * stride);
+      quantized.scales[r] =
+          QuantizeRow({x + r * inputs, inputs}, factors, levels, kept.data() + r * stride);
     }
     return quantized;
   }
@@ -70,7 +81,7 @@ class PanelInt8Kernel final : public PackedLinear::Kernel {
                   PackedLinear::Epilogue epilogue) override {
     const size_t room = RoundUp(rows, kernel_.row_multiple);
     const QuantizedRows quantized =
-        QuantizedRows::Of(x, rows, inputs, room, panels_.inputs(), /*levels=*/256);
+        QuantizedRows::Of(x, rows, inputs, factors_, room, panels_.inputs(), /*levels=*/256);
     kernel_.multiply(panels_, {scale_, sum_, bias_}, quantized.values, quantized.scales.data(),
                      {rows, first, count, y, outputs, epilogue});
   }
@@ -82,7 +93,8 @@ class PanelInt8Kernel final : public PackedLinear::Kernel {
         panels_(q.values, w.inputs, w.outputs, kernel.group_multiple),
         scale_(std::move(q.scale)),
         sum_(std::move(q.sum)),
-        bias_(w.bias.begin(), w.bias.end()) {
+        bias_(w.bias.begin(), w.bias.end()),
+        factors_(Inverse(w.balance)) {
     const size_t columns = panels_.count() * kPanelColumns;
     scale_.resize(columns);
     sum_.resize(columns);
@@ -95,6 +107,7 @@ class PanelInt8Kernel final : public PackedLinear::Kernel {
   std::vector<float> scale_;  // Of each column of the panels, as the next two.
   std::vector<int32_t> sum_;
   std::vector<float> bias_;
+  std::vector<float> factors_;  // Of each input, or empty.
 };
 
 // Products by oneDNN, on machines without VNNI of 512 bits.
@@ -123,14 +136,15 @@ class Int8Kernel final : public PackedLinear::Kernel {
         product_({Type::u8, Type::s8, Type::s32}, q.values.data(), {}, w.inputs, w.outputs),
         scale_(std::move(q.scale)),
         sum_(std::move(q.sum)),
-        bias_(w.bias.begin(), w.bias.end()) {
+        bias_(w.bias.begin(), w.bias.end()),
+        factors_(Inverse(w.balance)) {
     // Without VNNI, pairs of u8 x s8 products are added in 16 bits, which holds 2 x 127 x 127.
     levels_ = product_.kernel().find("vnni") != std::string_view::npos ? 256 : 128;
     path = fmt::format("int8 ({} levels) by {}", levels_, product_.kernel());
   }
 
   QuantizedRows Quantized(const float* x, size_t rows) const {
-    return QuantizedRows::Of(x, rows, inputs, /*room=*/rows, /*stride=*/inputs, levels_);
+    return QuantizedRows::Of(x, rows, inputs, factors_, /*room=*/rows, /*stride=*/inputs, levels_);
   }
 
   // A few parts at a time: their sums are still in a near cache when they are read.
@@ -172,6 +186,7 @@ class Int8Kernel final : public PackedLinear::Kernel {
   std::vector<float> scale_;
   std::vector<int32_t> sum_;
   std::vector<float> bias_;
+  std::vector<float> factors_;  // Of each input, or empty.
   int levels_ = 0;
 };
 

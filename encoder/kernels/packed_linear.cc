@@ -140,10 +140,12 @@ const std::string& PackedLinear::path() const { return kernel_->path; }
 
 absl::StatusOr<PackedLinear> PackedLinear::Pack(std::span<const float> weight,
                                                 std::span<const float> bias, size_t inputs,
-                                                size_t outputs, Precision precision) {
+                                                size_t outputs, Precision precision,
+                                                std::span<const float> balance) {
   assert(weight.size() == inputs * outputs && bias.size() == outputs);
+  assert(balance.empty() || balance.size() == inputs);
   try {
-    return PackedLinear(MakeKernel({weight, bias, inputs, outputs}, precision));
+    return PackedLinear(MakeKernel({weight, bias, inputs, outputs, balance}, precision));
   } catch (const dnnl::error& error) {
     return absl::InternalError(fmt::format("oneDNN cannot pack a {} x {} matrix in {}: {}", outputs,
                                            inputs, PrecisionName(precision), error.what()));

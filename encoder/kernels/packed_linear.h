@@ -27,10 +27,12 @@ class PackedLinear {
   static size_t TileRows();
 
   // `weight` is [outputs, inputs], row-major, as checkpoints store it; `bias` is [outputs]. Every
-  // precision works on every machine, slower where instructions are missing: see path().
+  // precision works on every machine, slower where instructions are missing: see path(). int8
+  // rounds weights times `balance` and inputs divided by it, [inputs], positive; empty for ones.
   static absl::StatusOr<PackedLinear> Pack(std::span<const float> weight,
                                            std::span<const float> bias, size_t inputs,
-                                           size_t outputs, Precision precision = Precision::kFp32);
+                                           size_t outputs, Precision precision = Precision::kFp32,
+                                           std::span<const float> balance = {});
 
   PackedLinear(PackedLinear&&) noexcept;
   PackedLinear& operator=(PackedLinear&&) noexcept;

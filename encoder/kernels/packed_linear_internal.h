@@ -32,6 +32,7 @@ struct LinearLayer {
   std::span<const float> bias;    // [outputs]
   size_t inputs;
   size_t outputs;
+  std::span<const float> balance = {};  // [inputs] or empty; see PackedLinear::Pack.
 };
 
 // Room for `count` values that is kept from call to call. It never shrinks: growing fills with

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cassert>
 #include <cmath>
 #include <limits>
 
@@ -41,15 +42,33 @@ void RoundToBf16Impl(const float* HWY_RESTRICT x, size_t count, uint16_t* HWY_RE
   for (; i < count; ++i) out[i] = NearestBf16(x[i]);
 }
 
+// A row times a factor for each of its values; null for none.
+template <bool kHasFactors>
+struct ScaledRow {
+  const float* x;
+  const float* factors;
+
+  V At(D d, size_t i) const {
+    const V v = hn::LoadU(d, x + i);
+    if constexpr (kHasFactors) return hn::Mul(v, hn::LoadU(d, factors + i));
+    return v;
+  }
+  float operator[](size_t i) const {
+    if constexpr (kHasFactors) return x[i] * factors[i];
+    return x[i];
+  }
+};
+
 // Smallest and largest of a row and 0; NaN for a row with a value that is not finite, which minimum
 // and maximum may pass over.
-void RangeWithZero(const float* x, size_t count, float& low, float& high) {
+template <typename Row>
+void RangeWithZero(Row x, size_t count, float& low, float& high) {
   const D d;
   const size_t lanes = hn::Lanes(d);
   V lowest = hn::Zero(d), highest = hn::Zero(d), zeros = hn::Zero(d), more_zeros = hn::Zero(d);
   size_t i = 0;
   for (; i + 2 * lanes <= count; i += 2 * lanes) {
-    const V v = hn::LoadU(d, x + i), w = hn::LoadU(d, x + i + lanes);
+    const V v = x.At(d, i), w = x.At(d, i + lanes);
     lowest = hn::Min(lowest, hn::Min(v, w));
     highest = hn::Max(highest, hn::Max(v, w));
     zeros = hn::MulAdd(v, hn::Zero(d), zeros);
@@ -71,8 +90,8 @@ void RangeWithZero(const float* x, size_t count, float& low, float& high) {
 // Not lrint: its rounding follows the mode of the thread.
 int32_t NearestInt(float value) { return static_cast<int32_t>(std::nearbyint(value)); }
 
-RowScale QuantizeRowImpl(const float* HWY_RESTRICT x, size_t count, int levels,
-                         uint8_t* HWY_RESTRICT out) {
+template <typename Row>
+RowScale QuantizeScaledRow(Row x, size_t count, int levels, uint8_t* HWY_RESTRICT out) {
   const D d;
   const hn::RebindToSigned<D> di;
   const hn::Rebind<uint8_t, D> d8;
@@ -94,7 +113,7 @@ RowScale QuantizeRowImpl(const float* HWY_RESTRICT x, size_t count, int levels,
   const auto most = hn::Set(di, top);
   size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
-    const V rounded = hn::Add(hn::Mul(hn::LoadU(d, x + i), factor), magic);
+    const V rounded = hn::Add(hn::Mul(x.At(d, i), factor), magic);
     const auto q = hn::Add(hn::BitCast(di, rounded), offset);
     hn::StoreU(hn::DemoteTo(d8, hn::Min(q, most)), d8, out + i);  // Below 0 becomes 0.
   }
@@ -102,6 +121,13 @@ RowScale QuantizeRowImpl(const float* HWY_RESTRICT x, size_t count, int levels,
     out[i] = static_cast<uint8_t>(std::clamp(NearestInt(x[i] * inverse) + zero, 0, top));
   }
   return {scale, zero};
+}
+
+RowScale QuantizeRowImpl(const float* HWY_RESTRICT x, const float* HWY_RESTRICT factors,
+                         size_t count, int levels, uint8_t* HWY_RESTRICT out) {
+  if (factors == nullptr)
+    return QuantizeScaledRow(ScaledRow<false>{x, factors}, count, levels, out);
+  return QuantizeScaledRow(ScaledRow<true>{x, factors}, count, levels, out);
 }
 
 // What one vector of columns stands for, in rows that share the loads of its scales.
@@ -166,8 +192,11 @@ void RoundToBf16(std::span<const float> x, uint16_t* out) {
 
 float FromBf16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
 
-RowScale QuantizeRow(std::span<const float> x, int levels, uint8_t* out) {
-  return HWY_DYNAMIC_DISPATCH(QuantizeRowImpl)(x.data(), x.size(), levels, out);
+RowScale QuantizeRow(std::span<const float> x, std::span<const float> factors, int levels,
+                     uint8_t* out) {
+  assert(factors.empty() || factors.size() == x.size());
+  return HWY_DYNAMIC_DISPATCH(QuantizeRowImpl)(x.data(), factors.empty() ? nullptr : factors.data(),
+                                               x.size(), levels, out);
 }
 
 float QuantizeSymmetric(std::span<const float> x, int8_t* out) {

@@ -26,7 +26,9 @@ struct RowScale {
 // Asymmetric quantisation of one row to 0 ... `levels` − 1 (256, or 128 for machines whose products
 // would overflow): the range of the row, widened to hold 0, is divided evenly. A row whose values
 // or range are not finite gets the scale NaN, so that all it stands for is NaN.
-RowScale QuantizeRow(std::span<const float> x, int levels, uint8_t* out);
+// With `factors`, one for each value, x times its factor is quantised; empty for none.
+RowScale QuantizeRow(std::span<const float> x, std::span<const float> factors, int levels,
+                     uint8_t* out);
 
 // Symmetric quantisation of one output channel's weights to −127 ... 127; returns its scale.
 float QuantizeSymmetric(std::span<const float> x, int8_t* out);

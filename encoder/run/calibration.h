@@ -22,15 +22,15 @@ inline constexpr std::string_view kCalibrationText =
     "for (int i = 0; i < n; ++i) sum += weight[i] * x[i]; // O(n) "
     "Der Vogel taucht tief, und niemand weiss, was er dort unten sieht.";
 
-// Loads a model with `load`. An int8 model whose options do not say which of its linear layers stay
-// in bf16 is loaded twice: in bf16, to see what its layers are given when `run` runs it on the
-// calibration text, and then in int8, with those layers left in bf16 whose outputs int8 would
-// spoil; `options` then names them. `notes` says what was done.
+// Loads a model with `load`. An int8 model is loaded twice: in bf16, to see what its layers are
+// given when `run` runs it on the calibration text, and then in int8, rounding shared out between
+// inputs and weights by that. Where its options do not say which of its linear layers stay in bf16,
+// those do whose outputs int8 would spoil; `options` then names them. `notes` says what was done.
 template <typename Loaded>
 absl::StatusOr<Loaded> LoadWithCalibration(
     absl::FunctionRef<absl::StatusOr<Loaded>(const ModelOptions&)> load,
     absl::FunctionRef<absl::Status(const Loaded&)> run, ModelOptions& options, LoadNotes& notes) {
-  const bool calibrated = options.precision == Precision::kInt8 && !options.bf16_layers;
+  const bool calibrated = options.precision == Precision::kInt8;
   ModelOptions noting = options;
   noting.notes = &notes;
   if (calibrated) {
@@ -44,7 +44,7 @@ absl::StatusOr<Loaded> LoadWithCalibration(
   }
   GANNET_ASSIGN_OR_RETURN(Loaded loaded, load(noting));
   notes.samples.clear();
-  if (calibrated) options.bf16_layers = notes.kept_in_bf16;
+  if (calibrated && !options.bf16_layers) options.bf16_layers = notes.kept_in_bf16;
   return loaded;
 }
 

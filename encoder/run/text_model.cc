@@ -11,12 +11,16 @@
 
 namespace gannet::encoder {
 
+// What is rounded in int8, so that vectors rounded otherwise are not taken for the model's.
+constexpr std::string_view kInt8Rounding = "balanced by the calibration text";
+
 std::string FingerprintWith(std::string folder, const ModelOptions& options) {
   if (options.precision == Precision::kFp32 && options.temperature == 1) return folder;
   base::Fingerprinter fingerprint;
   fingerprint.UpdateField(folder);
   fingerprint.UpdateField(PrecisionName(options.precision));
   fingerprint.UpdateField(fmt::format("{}", options.temperature));
+  if (options.precision == Precision::kInt8) fingerprint.UpdateField(kInt8Rounding);
   for (const std::string& layer : options.bf16_layers.value_or(std::vector<std::string>())) {
     fingerprint.UpdateField(layer);
   }

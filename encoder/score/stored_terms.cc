@@ -55,7 +55,8 @@ size_t BytesOfRow(TermFormat format, size_t width) {
 absl::Status AppendRow(std::span<const float> row, TermFormat format, std::string& bytes) {
   if (format == TermFormat::kInt8) {
     std::vector<uint8_t> quantized(row.size());
-    const kernels::RowScale scale = kernels::QuantizeRow(row, kLevels, quantized.data());
+    const kernels::RowScale scale =
+        kernels::QuantizeRow(row, /*factors=*/{}, kLevels, quantized.data());
     Append(scale.scale, bytes);
     Append(scale.zero, bytes);
     bytes.append(quantized.begin(), quantized.end());

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <random>
 #include <string>
 #include <utility>
@@ -498,7 +499,7 @@ TEST_P(EveryTarget, AQuantisedRowStandsForTheRow) {
       std::vector<float> x = RandomVector(size, 20, 3);
       for (float& v : x) v += 2;  // Not centred.
       std::vector<uint8_t> q(size);
-      const RowScale row = QuantizeRow(x, levels, q.data());
+      const RowScale row = QuantizeRow(x, {}, levels, q.data());
       for (size_t i = 0; i < size; ++i) {
         EXPECT_LT(q[i], levels);
         const float stands_for = row.scale * static_cast<float>(q[i] - row.zero);
@@ -508,8 +509,22 @@ TEST_P(EveryTarget, AQuantisedRowStandsForTheRow) {
   }
   const std::vector<float> zeros(7, 0.0F);
   std::vector<uint8_t> q(7, 9);
-  EXPECT_EQ(QuantizeRow(zeros, 256, q.data()).zero, 0);
+  EXPECT_EQ(QuantizeRow(zeros, {}, 256, q.data()).zero, 0);
   EXPECT_EQ(q, std::vector<uint8_t>(7, 0));
+}
+
+TEST_P(EveryTarget, ARowTimesFactorsIsQuantisedAsTheirProduct) {
+  for (const size_t size : {1, 5, 16, 33, 384}) {
+    const std::vector<float> x = RandomVector(size, 25, 3), factors = RandomVector(size, 26, 2);
+    std::vector<float> product(size);
+    std::ranges::transform(x, factors, product.begin(), std::multiplies<>());
+    std::vector<uint8_t> q(size), want(size);
+    const RowScale got = QuantizeRow(x, factors, 256, q.data());
+    const RowScale plain = QuantizeRow(product, {}, 256, want.data());
+    EXPECT_EQ(got.scale, plain.scale);
+    EXPECT_EQ(got.zero, plain.zero);
+    EXPECT_EQ(q, want);
+  }
 }
 
 TEST_P(EveryTarget, ARowThatIsNotFiniteStandsForNaN) {
@@ -521,7 +536,7 @@ TEST_P(EveryTarget, ARowThatIsNotFiniteStandsForNaN) {
         std::vector<float> x = RandomVector(size, 43);
         x[place] = bad;
         std::vector<uint8_t> q(size, 9);
-        const RowScale row = QuantizeRow(x, 256, q.data());
+        const RowScale row = QuantizeRow(x, {}, 256, q.data());
         EXPECT_EQ(q, std::vector<uint8_t>(size, 0));
         std::vector<float> y(40);
         Dequantize(sums.data(), 40, std::span(&row, 1), {scale, column_sums, bias}, y.data(), 40);
@@ -530,12 +545,12 @@ TEST_P(EveryTarget, ARowThatIsNotFiniteStandsForNaN) {
     }
   }
   std::vector<uint8_t> q(2);
-  EXPECT_TRUE(std::isnan(QuantizeRow(std::vector<float>{3e38F, -3e38F}, 256, q.data()).scale));
+  EXPECT_TRUE(std::isnan(QuantizeRow(std::vector<float>{3e38F, -3e38F}, {}, 256, q.data()).scale));
 }
 
 TEST_P(EveryTarget, AWideRangeOfTinyValuesIsAsGoodAsZeros) {
   std::vector<uint8_t> q(20, 9);
-  const RowScale row = QuantizeRow(std::vector<float>(20, 1e-38F), 256, q.data());
+  const RowScale row = QuantizeRow(std::vector<float>(20, 1e-38F), {}, 256, q.data());
   EXPECT_TRUE(std::isfinite(row.scale));
   EXPECT_EQ(q, std::vector<uint8_t>(20, static_cast<uint8_t>(row.zero)));
   std::vector<int8_t> w(3);
@@ -726,6 +741,32 @@ TEST_P(PackedLinearTest, ARowHasTheSameBytesForAnyNumberOfRows) {
     linear.Apply(x.data(), rows, some.data());
     ASSERT_TRUE(SameBytes(some, std::span(all).first(some.size()))) << rows;
   }
+}
+
+// An input of large values costs all others their precision, unless its weights take it over.
+TEST(BalanceTest, SharesOutTheRoundingOfInt8) {
+  constexpr size_t kInputs = 100, kOutputs = 70, kRows = 9, kLarge = 31;
+  const std::vector<float> weight = RandomVector(kInputs * kOutputs, 64),
+                           bias = RandomVector(kOutputs, 65);
+  std::vector<float> x = RandomVector(kRows * kInputs, 66), balance(kInputs, 1.0F);
+  for (size_t r = 0; r < kRows; ++r) x[r * kInputs + kLarge] *= 60;
+  std::vector<float> want(kRows * kOutputs), got(want.size());
+  reference::Linear(x, weight, bias, want);
+  const auto error = [&](std::span<const float> of_balance) {
+    const auto linear =
+        PackedLinear::Pack(weight, bias, kInputs, kOutputs, Precision::kInt8, of_balance);
+    EXPECT_TRUE(linear.ok());
+    linear->Apply(x.data(), kRows, got.data());
+    double squares = 0;
+    for (size_t i = 0; i < got.size(); ++i) squares += std::pow(got[i] - want[i], 2);
+    return std::sqrt(squares);
+  };
+  const double plain = error({});
+  const std::vector<float> unbalanced = got;
+  EXPECT_EQ(error(balance), plain);
+  EXPECT_TRUE(SameBytes(got, unbalanced));
+  balance[kLarge] = 8;
+  EXPECT_LT(error(balance), plain / 2);
 }
 
 TEST_P(PackedLinearTest, ARowThatIsNotFiniteLeavesTheOthersTheirBytes) {
