@@ -13,26 +13,37 @@ constexpr size_t kGroupTokens = 256;
 struct Group {
   size_t begin = 0;
   size_t end = 0;
+  size_t tokens = 0;
 };
 
-// Groups of about kGroupTokens tokens, or less when that would leave threads without work.
+// Groups of about `budget` tokens.
 std::vector<Group> MakeGroups(std::span<const ModelInput> inputs, std::span<const size_t> order,
-                              int threads) {
-  size_t total = 0;
-  for (const size_t i : order) total += inputs[i].ids.size();
-  const size_t share = total / (4 * static_cast<size_t>(threads));
-  const size_t budget = std::clamp<size_t>(share, 1, kGroupTokens);
+                              size_t budget) {
   std::vector<Group> groups;
-  size_t begin = 0, tokens = 0;
+  Group group;
   for (size_t i = 0; i < order.size(); ++i) {
-    tokens += inputs[order[i]].ids.size();
-    if (tokens >= budget || i + 1 == order.size()) {
-      groups.push_back({begin, i + 1});
-      begin = i + 1;
-      tokens = 0;
+    group.tokens += inputs[order[i]].ids.size();
+    group.end = i + 1;
+    if (group.tokens >= budget || i + 1 == order.size()) {
+      groups.push_back(group);
+      group = {.begin = i + 1};
     }
   }
   return groups;
+}
+
+// Whether threads that take one group after another end at about the same time. A thread without
+// work costs more than what threads lose that share every product of a group.
+bool KeepThreadsBusy(std::span<const Group> groups, size_t threads) {
+  constexpr double kLeastShare = 0.85;
+  std::vector<size_t> tokens(threads);
+  size_t total = 0;
+  for (const Group& group : groups) {
+    *std::ranges::min_element(tokens) += group.tokens;
+    total += group.tokens;
+  }
+  const auto longest = static_cast<double>(std::ranges::max(tokens) * threads);
+  return static_cast<double>(total) >= kLeastShare * longest;
 }
 
 }  // namespace
@@ -52,14 +63,19 @@ void ForEachGroup(
   }
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return inputs[a].ids.size() > inputs[b].ids.size(); });
-  const std::vector<Group> groups = MakeGroups(inputs, order, pool.threads());
-  const auto run_group = [&](size_t g, base::ThreadPool* of_group) {
-    run(std::span(order).subspan(groups[g].begin, groups[g].end - groups[g].begin), of_group);
+  size_t total = 0;
+  for (const size_t i : order) total += inputs[i].ids.size();
+  const auto threads = static_cast<size_t>(pool.threads());
+  const auto run_group = [&](const Group& group, base::ThreadPool* of_group) {
+    run(std::span(order).subspan(group.begin, group.end - group.begin), of_group);
   };
-  if (groups.size() >= static_cast<size_t>(pool.threads())) {
-    pool.ParallelFor(groups.size(), [&](size_t g) { run_group(g, nullptr); });
+  // Smaller groups where there would be too few to share out.
+  const size_t budget = std::clamp<size_t>(total / (4 * threads), 1, kGroupTokens);
+  const std::vector<Group> groups = MakeGroups(inputs, order, budget);
+  if (KeepThreadsBusy(groups, threads)) {
+    pool.ParallelFor(groups.size(), [&](size_t g) { run_group(groups[g], nullptr); });
   } else {
-    for (size_t g = 0; g < groups.size(); ++g) run_group(g, &pool);
+    for (const Group& group : MakeGroups(inputs, order, kGroupTokens)) run_group(group, &pool);
   }
 }
 

@@ -30,7 +30,8 @@ void PackInputs(std::span<const ModelInput> inputs, std::span<const size_t> memb
 // Calls run(members, of_group) for groups that hold every readable input once: ordered from long to
 // short, so that the last groups to be begun are short ones, each of few enough tokens that its
 // matrices stay near the cache. Groups are spread over the pool's threads and get null for
-// `of_group`; too few for that run one after the other and get the pool, as Model::Run takes it.
+// `of_group`; those that would leave threads without work run one after the other and get the pool,
+// as Model::Run takes it.
 void ForEachGroup(
     std::span<const ModelInput> inputs, base::ThreadPool& pool,
     absl::FunctionRef<void(std::span<const size_t> members, base::ThreadPool* of_group)> run);
