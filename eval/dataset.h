@@ -47,9 +47,9 @@ bool HoldsLocoRows(const std::filesystem::path& folder);
 // arXiv:2402.07440): queries {qid, query, answer_pids, dataset}, documents {pid, passage, dataset}.
 // Documents are documents.jsonl, or documents.parquet, or all .jsonl and .parquet files below
 // documents/, of which those whose name begins with the split ("test-00000-of-00002.parquet") count
-// when there are any; so are queries. Every answer is relevant with grade 1; a query whose answers
-// have no passage (null, as in QASPER) is left out. Errors name file and row; a task that is not
-// there, or none, comes with those that are.
+// when there are any; shards of other splits alone are an error; so for queries. Every answer is
+// relevant with grade 1; a query whose answers have no passage (null, as in QASPER) is left out.
+// Errors name file and row; a task that is not there, or none, comes with those that are.
 absl::StatusOr<Dataset> OpenLocoTask(const std::filesystem::path& folder, std::string_view split,
                                      std::string_view task);
 

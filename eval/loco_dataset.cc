@@ -126,6 +126,14 @@ absl::StatusOr<std::vector<std::filesystem::path>> FindRows(const std::filesyste
         fmt::format("{0}: neither {1}.jsonl nor {1}.parquet, nor such files below {1}/",
                     folder.string(), name));
   }
+  // Shards of other splits are not taken for those of one that is not there.
+  for (const std::filesystem::path& file : files) {
+    const std::string shard = file.filename().string();
+    if (shard.find("-of-") != std::string::npos && !shard.starts_with(split)) {
+      return absl::NotFoundError(fmt::format("{}: no shard of the split \"{}\"; there is {}",
+                                             file.parent_path().string(), split, shard));
+    }
+  }
   return files;
 }
 

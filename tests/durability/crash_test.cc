@@ -20,7 +20,6 @@
 #include "indexer/collection.h"
 #include "indexer/collection_files.h"
 #include "tests/durability/durable_image.h"
-#include "tests/durability/environment.h"
 #include "tests/durability/writer_script.h"
 #include "tests/indexer/collection/made_documents.h"
 #include "tests/testing/shared_data.h"
@@ -31,6 +30,11 @@ namespace {
 using indexer::Access;
 using indexer::Collection;
 using std::chrono::steady_clock;
+
+uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
+  const char* given = std::getenv(name);
+  return given != nullptr ? std::strtoull(given, nullptr, 10) : otherwise;
+}
 
 // A child process that runs collection_writer until it is killed.
 class Writer {

@@ -182,6 +182,8 @@ TEST_F(LocoTest, ShardsOfTheSplitAreReadOneAfterAnother) {
   EXPECT_EQ(dataset.CorpusPlace(), folder / "documents/data");
   EXPECT_THAT(std::string(OpenLocoTask(folder, "train", "qmsum").status().message()),
               HasSubstr("train-00000-of-00001.jsonl:1: not a JSON object"));
+  EXPECT_THAT(std::string(OpenLocoTask(folder, "tset", "qmsum").status().message()),
+              HasSubstr("no shard of the split \"tset\"; there is test-00000-of-00002.jsonl"));
   std::filesystem::remove_all(folder / "queries");
   EXPECT_THAT(
       std::string(OpenLocoTask(folder, "test", "qmsum").status().message()),

@@ -69,10 +69,10 @@ void MakeOneInputLarge(testing::FloatTensors& tensors) {
   for (size_t o = 0; o < kHidden; ++o) down[o * kInner + kChannel] /= kFactor;
 }
 
-// The value is always 2,000, which the bias behind takes off again: its weights are not small, so
+// The value is always 16,384, which the bias behind takes off again: its weights are not small, so
 // that they cannot take it over.
 void MakeOneInputLargeAndItsWeightsNotSmall(testing::FloatTensors& tensors) {
-  constexpr float kValue = 2000, kWeight = 1.0F / 64;
+  constexpr float kValue = 16384, kWeight = 1.0F / 64;
   auto& up = tensors["encoder.layer.1.intermediate.dense.weight"].values;
   for (size_t i = 0; i < kHidden; ++i) up[kChannel * kHidden + i] = 0;
   tensors["encoder.layer.1.intermediate.dense.bias"].values[kChannel] = kValue;
@@ -123,7 +123,7 @@ TEST(CalibrationTest, KeepsALayerWithAnOutlierInBf16) {
       folder.path(), {.precision = Precision::kInt8, .bf16_layers = std::vector<std::string>()});
   EXPECT_THAT(all_int8->ComputePath(), Not(HasSubstr("bf16")));
   const double loss = 1 - MeanCosine(*exact, *all_int8);
-  EXPECT_LT(1 - MeanCosine(*exact, *calibrated), loss / 3);
+  EXPECT_LT(1 - MeanCosine(*exact, *calibrated), loss / 5);
 }
 
 TEST(CalibrationTest, TheLayersItNamesAreTheSameModelAgain) {
